@@ -1,0 +1,180 @@
+"""Settings: read once from the environment and the command line, checked together, immutable afterwards."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from usage_graph.errors import ConfigError
+
+PREFIX = "USAGE_GRAPH_"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+MIB = 2**20
+
+
+def default_data_dir() -> Path:
+    """The platform's directory for a user's application data (XDG base directories; macOS Application Support)."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "usage-graph"
+    root = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(root) if Path(root).is_absolute() else Path.home() / ".local" / "share") / "usage-graph"
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError("must begin with postgresql://")
+    return value
+
+
+def _path(value: str) -> Path:
+    return Path(value).expanduser().absolute()
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        number = int(value)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    parse.__doc__ = f"a whole number from {low} to {high}"
+    return parse
+
+
+def _seconds(value: str) -> float:
+    """a number of seconds above 0, at most 3600"""
+    number = float(value)
+    if not 0 < number <= 3600:
+        raise ValueError
+    return number
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(name for part in value.split(",") if (name := part.strip()))
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    """origins such as https://app.example.com, separated by commas, or *"""
+    names = tuple(name.rstrip("/") for name in _names(value))
+    for name in names:
+        parts = urlsplit(name)
+        if name != "*" and not (parts.scheme in ("http", "https") and parts.netloc and not parts.path):
+            raise ValueError
+    return names
+
+
+def _write_mode(value: str) -> Literal["copy", "unnest"]:
+    """copy or unnest"""
+    match value:
+        case "copy" | "unnest":
+            return value
+    raise ValueError
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One documented setting: ``USAGE_GRAPH_<NAME>`` in the environment, ``--<name>`` on the command line."""
+
+    name: str
+    parse: Callable[[str], Any]
+    help: str
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+SETTINGS = (
+    Setting("database_url", _url, "PostgreSQL >= 15 to use; unset: an embedded one in the data directory"),
+    Setting("data_dir", _path, "data directory of the embedded database"),
+    Setting("host", _text, "bind address of HTTP and gRPC"),
+    Setting("port", _number(0, 65535), "port of GraphQL, GraphiQL and OTLP/HTTP; 0 = any free one"),
+    Setting("otlp_http_port", _number(0, 65535), "OTLP/HTTP also on this port; 0 = off"),
+    Setting("otlp_grpc_port", _number(0, 65535), "port of OTLP/gRPC; 0 = off"),
+    Setting("cors_origins", _origins, "browser origins that may call GraphQL and OTLP/HTTP, separated by commas"),
+    Setting("allowed_hosts", _names, "Host names to accept besides loopback's own, separated by commas"),
+    Setting("max_body_bytes", _number(1024, 1024 * MIB), "largest OTLP body, before and after decompression"),
+    Setting("queue_spans", _number(1, 10**8), "spans that may wait for the database before senders get 503"),
+    Setting("queue_bytes", _number(1024, 64 * 1024 * MIB), "the same in bytes of request bodies"),
+    Setting("batch_spans", _number(1, 10**6), "spans that make a batch full"),
+    Setting("batch_timeout", _seconds, "seconds a batch waits for more spans before it is written"),
+    Setting("pool_size", _number(1, 1000), "connections for queries"),
+    Setting("statement_timeout", _seconds, "seconds a query may take"),
+    Setting("write_mode", _write_mode, "copy, or unnest for servers and proxies without COPY"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force; ``explicit`` names those that somebody set."""
+
+    database_url: str | None = None
+    data_dir: Path = Path()
+    host: str = "127.0.0.1"
+    port: int = 8000
+    otlp_http_port: int = 4318
+    otlp_grpc_port: int = 4317
+    cors_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    max_body_bytes: int = 20 * MIB
+    queue_spans: int = 50_000
+    queue_bytes: int = 64 * MIB
+    batch_spans: int = 2_000
+    batch_timeout: float = 0.005
+    pool_size: int = 8
+    statement_timeout: float = 30.0
+    write_mode: Literal["copy", "unnest"] = "copy"
+    explicit: frozenset[str] = frozenset()
+
+    @property
+    def on_loopback(self) -> bool:
+        return self.host in LOOPBACK
+
+
+def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> Settings:
+    """Settings from ``environ``, overridden by ``flags`` (by setting name; ``None`` and empty mean unset).
+
+    Raises:
+        ConfigError: with every problem found, one line each.
+    """
+    flags = flags or {}
+    known = {setting.variable for setting in SETTINGS}
+    problems = [
+        f"{name} is not a setting; see `usage-graph serve --help` for those there are."
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known and not name.startswith(PREFIX + "TEST_")
+    ]
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        flag = flags.get(setting.name)
+        where, value = (setting.flag, flag) if flag else (setting.variable, environ.get(setting.variable, ""))
+        if not value:
+            continue
+        try:
+            values[setting.name] = setting.parse(value)
+        except ValueError as error:
+            # The value itself is not repeated where it may hold a password.
+            shown = "" if setting.name == "database_url" else f" {value!r}"
+            what = f"is not {setting.parse.__doc__}" if setting.parse.__doc__ else str(error)
+            problems.append(f"{where}:{shown} {what}.")
+    if problems:
+        raise ConfigError(problems)
+    explicit = frozenset(values)
+    values.setdefault("data_dir", default_data_dir())
+    return Settings(**values, explicit=explicit)
+
+
+assert {field.name for field in fields(Settings)} == {s.name for s in SETTINGS} | {"explicit"}  # noqa: S101

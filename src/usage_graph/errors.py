@@ -1,0 +1,129 @@
+"""Every error this project raises on purpose.
+
+    UsageGraphError
+    ├── ConfigError            a setting is wrong; all problems at once
+    ├── StartupError           the server cannot start; says what to do
+    │   ├── EmbeddedError      the embedded PostgreSQL
+    │   └── MigrationError     the schema and this program do not fit
+    ├── ExportError            an OTLP request is not stored
+    │   ├── PermanentError     sending it again would fail again
+    │   │   ├── MalformedRequest
+    │   │   ├── RequestTooLarge
+    │   │   ├── UnsupportedContent
+    │   │   └── RefusedRecords     the database refused the data of the batch
+    │   └── RetryableError     send it again after ``retry_after`` seconds
+    │       ├── QueueFull
+    │       ├── StoreUnavailable
+    │       └── ShuttingDown
+    └── QueryError             a GraphQL question that cannot be answered; carries ``extensions.code``
+
+The messages are written for whoever made the mistake: what was wrong, where, and what to do. They never
+carry SQL, paths of the server or another project's data.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class UsageGraphError(Exception):
+    """Root of the tree; ``str(error)`` is fit for the person who made the mistake."""
+
+
+class ConfigError(UsageGraphError):
+    """Settings that cannot be used. ``problems`` has one line for each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class StartupError(UsageGraphError):
+    """The server cannot start."""
+
+
+class EmbeddedError(StartupError):
+    """The embedded PostgreSQL cannot be prepared, started or reached."""
+
+
+class MigrationError(StartupError):
+    """The database's schema and this program do not fit."""
+
+
+class ExportError(UsageGraphError):
+    """An OTLP request that was not stored. ``receiver.status`` maps each to gRPC and HTTP."""
+
+
+class PermanentError(ExportError):
+    """Sending the same bytes again would fail again."""
+
+
+class MalformedRequest(PermanentError):
+    """The body is not what its content type says."""
+
+
+class RequestTooLarge(PermanentError):
+    """The body, as sent or after decompression, is over the limit."""
+
+
+class UnsupportedContent(PermanentError):
+    """A content type or content encoding that OTLP does not know."""
+
+
+class RefusedRecords(PermanentError):
+    """The database refused a batch for its data. The exporter bisects the batch to find the guilty record."""
+
+
+class RetryableError(ExportError):
+    """Nothing was stored; the same request may be sent again after ``retry_after`` seconds."""
+
+    def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class QueueFull(RetryableError):
+    """More spans or bytes wait for the database than the queue may hold."""
+
+
+class StoreUnavailable(RetryableError):
+    """The database is away, or too slow."""
+
+
+class ShuttingDown(RetryableError):
+    """The server drains what it has accepted and takes nothing new."""
+
+
+class QueryError(UsageGraphError):
+    """A question that cannot be answered. ``code`` becomes ``extensions.code`` in the GraphQL answer."""
+
+    code: ClassVar[str] = "BAD_USER_INPUT"
+
+
+class BadWindow(QueryError):
+    code = "BAD_WINDOW"
+
+
+class BadTimeZone(QueryError):
+    code = "BAD_TIMEZONE"
+
+
+class BadCursor(QueryError):
+    code = "BAD_CURSOR"
+
+
+class TooManyPoints(QueryError):
+    code = "TOO_MANY_POINTS"
+
+
+class LimitExceeded(QueryError):
+    code = "LIMIT_EXCEEDED"
+
+
+class QueryTimeout(QueryError):
+    code = "TIMEOUT"
+
+
+class QueryUnavailable(QueryError):
+    """The database is away; the same question may be asked again."""
+
+    code = "UNAVAILABLE"

@@ -1,0 +1,358 @@
+"""The domain: one usage record per LLM call, their totals, and the names by which they are asked for.
+
+Units: money is integer nano-USD (1e-9 USD), credits are integer nano-credits (1e-9), durations are integer
+microseconds, instants are aware ``datetime`` in UTC. ``None`` means unknown; 0 means measured zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from hashlib import blake2b
+from typing import NamedTuple
+
+NANO = 10**9
+MAX_TOKENS = 10**12
+"""A token count above this is noise, not a measurement."""
+MAX_COST_NANO = 10**6 * NANO
+"""A call that claims to cost more than a million USD is not believed."""
+MAX_CREDITS_NANO = 10**6 * NANO
+
+
+class CallStatus(StrEnum):
+    OK = "OK"
+    ERROR = "ERROR"
+
+
+class CostStatus(StrEnum):
+    """Where a record's cost comes from."""
+
+    REPORTED = "REPORTED"
+    COMPUTED = "COMPUTED"
+    UNPRICED = "UNPRICED"
+
+
+class Dimension(StrEnum):
+    """What usage can be split and filtered by; values are the store's column names where there is a column."""
+
+    SOURCE = "source"
+    AGENT = "agent"
+    NAME = "name"
+    CONVERSATION = "conversation"
+    USER = "user_id"
+    MODEL = "model"
+    PROVIDER = "provider"
+    CHANNEL = "channel"
+    SERVICE = "service"
+    ENVIRONMENT = "environment"
+    OPERATION = "operation"
+    STATUS = "status"
+
+
+class Metric(StrEnum):
+    """What groups are ranked and shared by; values name the measure of ``Totals``."""
+
+    COST = "cost"
+    TOKENS = "total_tokens"
+    INPUT_TOKENS = "input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
+    CALLS = "calls"
+    CREDITS = "credits"
+    DURATION = "duration"
+
+
+class ConsumerKind(StrEnum):
+    """Who consumed. ITEM is the conversation, else the agent, else the name; a call with none is in no row."""
+
+    ITEM = "item"
+    AGENT = "agent"
+    CONVERSATION = "conversation"
+    USER = "user_id"
+    MODEL = "model"
+
+
+class RecordField(StrEnum):
+    """What records can be ordered by."""
+
+    STARTED_AT = "started_at"
+    COST = "cost"
+    TOKENS = "total_tokens"
+    INPUT_TOKENS = "input_tokens"
+    OUTPUT_TOKENS = "output_tokens"
+    CREDITS = "credits"
+    DURATION = "duration"
+
+
+class Direction(StrEnum):
+    ASC = "asc"
+    DESC = "desc"
+
+
+class UsageRecord(NamedTuple):
+    """One LLM call. The field order is the column order of the store's staging table and of its reads.
+
+    Tokens are inclusive: ``input_tokens`` contains cache reads and writes, ``output_tokens`` contains reasoning.
+    """
+
+    project: str
+    started_at: datetime
+    id: int
+    trace_id: bytes
+    span_id: bytes
+    duration_us: int
+    failed: bool
+    error_type: str | None
+    source: str
+    operation: str
+    name: str | None
+    agent: str | None
+    conversation: str | None
+    user_id: str | None
+    channel: str | None
+    service: str | None
+    environment: str | None
+    provider: str | None
+    request_model: str | None
+    response_model: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost_nano: int | None
+    cost_reported: bool
+    credits_nano: int
+
+    @property
+    def status(self) -> CallStatus:
+        return CallStatus.ERROR if self.failed else CallStatus.OK
+
+    @property
+    def total_tokens(self) -> int | None:
+        """Input plus output; unknown only where both are."""
+        if self.input_tokens is None and self.output_tokens is None:
+            return None
+        return (self.input_tokens or 0) + (self.output_tokens or 0)
+
+    @property
+    def cost_status(self) -> CostStatus:
+        if self.cost_nano is None:
+            return CostStatus.UNPRICED
+        return CostStatus.REPORTED if self.cost_reported else CostStatus.COMPUTED
+
+
+def record_id(project: str, trace_id: bytes, span_id: bytes) -> int:
+    """A record's id: a signed 64-bit hash of its span key.
+
+    Derived rather than drawn, so that the same spans have the same ids and order in every database. It names a
+    record only together with ``started_at``; the span key itself is what identity is decided by.
+    """
+    digest = blake2b(trace_id + span_id + project.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+class Totals(NamedTuple):
+    """Exact sums over calls. The field order is the column order of every aggregate query."""
+
+    calls: int = 0
+    failed_calls: int = 0
+    unpriced_calls: int = 0
+    unmeasured_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nano: int = 0
+    credits_nano: int = 0
+    duration_us: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def cost(self) -> Decimal | None:
+        """USD; 0 on zero calls, unknown where there are calls and none is priced."""
+        if self.calls and self.unpriced_calls == self.calls:
+            return None
+        return from_nano(self.cost_nano)
+
+    @property
+    def avg_cost(self) -> Decimal | None:
+        """USD per priced call, half-even at 1e-9; unknown without a priced call."""
+        priced = self.calls - self.unpriced_calls
+        return from_nano(round(Fraction(self.cost_nano, priced))) if priced else None
+
+    @property
+    def credits(self) -> Decimal:
+        return from_nano(self.credits_nano)
+
+    @property
+    def avg_duration_ms(self) -> float | None:
+        return self.duration_us / self.calls / 1000 if self.calls else None
+
+    def metric(self, metric: Metric) -> int | None:
+        """The measure ``metric`` as an integer in the units of this class; unknown only for COST."""
+        match metric:
+            case Metric.COST:
+                return None if self.cost is None else self.cost_nano
+            case Metric.TOKENS:
+                return self.total_tokens
+            case Metric.INPUT_TOKENS:
+                return self.input_tokens
+            case Metric.OUTPUT_TOKENS:
+                return self.output_tokens
+            case Metric.CALLS:
+                return self.calls
+            case Metric.CREDITS:
+                return self.credits_nano
+            case Metric.DURATION:
+                return self.duration_us
+
+    def plus(self, other: "Totals") -> "Totals":
+        return Totals(*map(int.__add__, self, other))
+
+    def share_of(self, whole: "Totals", metric: Metric) -> float | None:
+        """This part of ``whole`` by ``metric``, 0 to 1; unknown where either is, or where the whole is 0."""
+        part, all_ = self.metric(metric), whole.metric(metric)
+        return part / all_ if part is not None and all_ else None
+
+
+def from_nano(nano: int) -> Decimal:
+    """1e-9 units as an exact ``Decimal``."""
+    return Decimal(nano).scaleb(-9)
+
+
+class Group(NamedTuple):
+    """One value of a dimension with its sums. ``key`` is ``None`` for calls that do not have the dimension."""
+
+    key: str | None
+    totals: Totals
+    share: float | None
+
+
+class Breakdown(NamedTuple):
+    """Groups, largest first, and the rest; ``groups`` plus ``other`` are the totals. No rest: ``other`` is ``None``."""
+
+    groups: list[Group]
+    other: Group | None
+
+
+class SeriesGroup(NamedTuple):
+    """One value of a dimension over time; ``points`` has one entry per point of the series."""
+
+    key: str | None
+    totals: Totals
+    share: float | None
+    points: list[Totals]
+
+
+class Series(NamedTuple):
+    """Gap-filled sums, one entry per point; groups and ``other`` add up to ``points``, one by one."""
+
+    points: list[Totals]
+    groups: list[SeriesGroup]
+    other: SeriesGroup | None
+
+
+class Consumer(NamedTuple):
+    """``source`` is set where all calls of the consumer in the window have the same one.
+
+    ``dimension`` says what ``key`` is a value of: an ITEM is a conversation, an agent or a name.
+    """
+
+    key: str
+    dimension: Dimension
+    label: str | None
+    source: str | None
+    totals: Totals
+    share: float | None
+
+
+class Freshness(NamedTuple):
+    """``data_through``: start of the newest record; ``materialized_through``: rollups hold all records before it."""
+
+    data_through: datetime | None
+    materialized_through: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StringFilter:
+    """Conditions on one value; all given ones must hold. Strings are literal: no wildcards."""
+
+    eq: str | None = None
+    is_in: tuple[str, ...] | None = None
+    not_in: tuple[str, ...] | None = None
+    contains: str | None = None
+    starts_with: str | None = None
+    is_null: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Conditions on records; all must hold.
+
+    ``search`` is a case-insensitive substring of name, agent, conversation, user or model. An empty ``status``
+    matches no record, ``None`` every one.
+    """
+
+    strings: tuple[tuple[Dimension, StringFilter], ...] = ()
+    status: frozenset[CallStatus] | None = None
+    search: str | None = None
+
+    @property
+    def dimensions(self) -> frozenset[Dimension]:
+        """What a relation must hold to answer; ``search`` needs the records."""
+        found = {dimension for dimension, _ in self.strings}
+        if self.status is not None:
+            found.add(Dimension.STATUS)
+        return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a question is about: one project, the half-open ``[start, end)``, and a filter."""
+
+    project: str
+    start: datetime
+    end: datetime
+    filter: Filter = Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOrder:
+    """Nulls last in both directions; ties by id, in the same direction."""
+
+    field: RecordField = RecordField.STARTED_AT
+    direction: Direction = Direction.DESC
+
+
+class RecordKey(NamedTuple):
+    """Where a record stands in an order: the order's value (``None`` where unknown) and the id that breaks ties.
+
+    The value is an integer in the units of this module, or microseconds since 1970 for ``STARTED_AT``.
+    """
+
+    value: int | None
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """A Relay page: ``first``/``last`` are already checked and defaulted; at least one is set."""
+
+    first: int | None = None
+    last: int | None = None
+    after: RecordKey | None = None
+    before: RecordKey | None = None
+
+
+class RecordPage(NamedTuple):
+    """``records`` with the keys they are found by, in the asked order."""
+
+    records: Sequence[UsageRecord]
+    has_next: bool
+    has_previous: bool
