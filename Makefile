@@ -1,0 +1,60 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check bench schema lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Each stamp says that the environment holds exactly what its lock file names.
+SERVER := $(VENV)/.server
+DEV := $(VENV)/.dev
+# Build isolation would fetch the build backend unlocked; the locks hold it.
+INSTALL := --quiet --disable-pip-version-check --no-input
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "usage-graph needs Python 3.11 or newer; say which: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(SERVER): $(VENV)/.made requirements/server.txt pyproject.toml
+	$(BIN)/pip install $(INSTALL) --require-hashes -r requirements/server.txt
+	$(BIN)/pip install $(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): $(SERVER) requirements/dev.txt
+	$(BIN)/pip install $(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(SERVER) ## A month of sample LLM calls: the report in the terminal, then GraphiQL
+	@$(BIN)/usage-graph demo
+
+run: $(SERVER) ## The server on your own data
+	@$(BIN)/usage-graph serve
+
+test: $(DEV) ## Every test
+	$(BIN)/pytest -n auto
+
+check: $(DEV) ## Format, lint, types, layers, SDL
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/usage-graph schema | diff -u schema/schema.graphql -
+
+bench: $(DEV) ## The measurements
+	$(BIN)/python -m bench
+
+schema: $(SERVER) ## Write schema/schema.graphql anew
+	$(BIN)/usage-graph schema --output schema/schema.graphql
+
+lock: $(DEV) ## Resolve the locked dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --upgrade --extra server --group build pyproject.toml --output-file requirements/server.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --upgrade --extra server --group build --group dev pyproject.toml --output-file requirements/dev.txt
+
+clean: ## Remove the environment and what tools left behind
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
