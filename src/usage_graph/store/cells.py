@@ -1,0 +1,140 @@
+"""SQL fragments: from a scope and the columns a question needs to ``SELECT``s of exact sums.
+
+Every value is a parameter; every other fragment comes from the closed enums of the domain. Pure.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from usage_graph.store.rollup import RECORDS, Piece, choose
+from usage_graph.usage import CallStatus, Filter, Metric, Scope, StringFilter, Totals
+
+_MODEL = "coalesce(r.response_model, r.request_model)"
+
+_IN_RECORDS = {
+    "model": _MODEL,
+    "status": f"CASE WHEN r.failed THEN '{CallStatus.ERROR}' ELSE '{CallStatus.OK}' END",
+    "item_name": "CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END",
+}
+"""Columns of the rollups that records hold in another form."""
+
+_ADDED_BY_RECORD = {
+    "calls": "1",
+    "failed_calls": "r.failed::int",
+    "unpriced_calls": "(r.cost_nano IS NULL)::int",
+    "unmeasured_calls": "(r.input_tokens IS NULL AND r.output_tokens IS NULL)::int",
+    "input_tokens": "coalesce(r.input_tokens, 0)",
+    "output_tokens": "coalesce(r.output_tokens, 0)",
+    "cache_read_tokens": "coalesce(r.cache_read_tokens, 0)",
+    "cache_write_tokens": "coalesce(r.cache_write_tokens, 0)",
+    "reasoning_tokens": "coalesce(r.reasoning_tokens, 0)",
+    "cost_nano": "coalesce(r.cost_nano, 0)",
+    "credits_nano": "r.credits_nano",
+    "duration_us": "r.duration_us",
+}
+"""What one record adds to each measure of ``Totals``."""
+
+SUMS = ", ".join(f"coalesce(sum(c.{measure}), 0) AS {measure}" for measure in Totals._fields)
+"""Sums in the order of ``Totals``; PostgreSQL makes them ``numeric``, so no sum overflows."""
+
+WEIGHT = {
+    Metric.COST: "CASE WHEN sum(c.calls) {over} > sum(c.unpriced_calls) {over} THEN sum(c.cost_nano) {over} END",
+    Metric.TOKENS: "sum(c.input_tokens) {over} + sum(c.output_tokens) {over}",
+    Metric.INPUT_TOKENS: "sum(c.input_tokens) {over}",
+    Metric.OUTPUT_TOKENS: "sum(c.output_tokens) {over}",
+    Metric.CALLS: "sum(c.calls) {over}",
+    Metric.CREDITS: "sum(c.credits_nano) {over}",
+    Metric.DURATION: "sum(c.duration_us) {over}",
+}
+"""What groups are ranked by; ``{over}`` is empty or a window."""
+
+_SEARCHED = "usage_search_text(r.name, r.agent, r.conversation, r.user_id, r.request_model, r.response_model)"
+_SEPARATOR = "\x1f"
+
+
+class Parameters:
+    """The values of one statement, numbered as they are added."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def add(self, value: object) -> str:
+        """The placeholder of ``value``."""
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+
+def in_records(column: str) -> str:
+    """The expression that has a rollup's ``column`` in the records, aliased ``r``."""
+    return _IN_RECORDS.get(column, f"r.{column}")
+
+
+def conditions(filter_: Filter, parameters: Parameters, *, of_records: bool) -> list[str]:
+    """``filter_`` as conditions on a relation aliased ``r``."""
+    found: list[str] = []
+    for dimension, strings in filter_.strings:
+        column = in_records(dimension.value) if of_records else f"r.{dimension.value}"
+        found += _string_conditions(column, strings, parameters)
+    if filter_.status is not None:
+        failed = [status is CallStatus.ERROR for status in filter_.status]
+        found.append(f"r.failed = ANY({parameters.add(failed)}::boolean[])")
+    if filter_.search is not None:
+        # The separator is in no field, so a search for it would match between two.
+        literal = filter_.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        impossible = _SEPARATOR in filter_.search or "\0" in filter_.search
+        found.append("false" if impossible else f"{_SEARCHED} ILIKE {parameters.add(f'%{literal}%')}::text")
+    return found
+
+
+def _string_conditions(column: str, strings: StringFilter, parameters: Parameters) -> Iterable[str]:
+    if strings.eq is not None:
+        yield f"{column} = {parameters.add(strings.eq)}::text"
+    if strings.is_in is not None:
+        yield f"{column} = ANY({parameters.add(list(strings.is_in))}::text[])"
+    if strings.not_in is not None:
+        # A value that is unknown is not one of those listed.
+        yield f"({column} IS NULL OR {column} <> ALL({parameters.add(list(strings.not_in))}::text[]))"
+    if strings.contains is not None:
+        yield f"strpos({column}, {parameters.add(strings.contains)}::text) > 0"
+    if strings.starts_with is not None:
+        yield f"starts_with({column}, {parameters.add(strings.starts_with)}::text)"
+    if strings.is_null is not None:
+        yield f"{column} IS NULL" if strings.is_null else f"{column} IS NOT NULL"
+
+
+def cells(scope: Scope, parameters: Parameters, *, columns: Sequence[str] = (), bounds: Sequence[datetime] = ()) -> str:
+    """A query of ``at``, ``columns`` and the measures of ``Totals``: rows whose sums are those of the scope's calls.
+
+    No row stands for calls on both sides of any of ``bounds``, so that they can be told apart by ``at``.
+    """
+    needed = {dimension.value for dimension in scope.filter.dimensions} | set(columns)
+    if scope.filter.search is not None:
+        needed.add("search")  # no rollup has it
+    cuts = [scope.start, *(at for at in bounds if scope.start < at < scope.end), scope.end]
+    if scope.start >= scope.end:
+        cuts = [scope.start, scope.start]
+    project = parameters.add(scope.project)
+    selects = [_piece(piece, scope, columns, project, parameters) for piece in choose(frozenset(needed), cuts)]
+    return "\nUNION ALL\n".join(selects)
+
+
+def _piece(piece: Piece, scope: Scope, columns: Sequence[str], project: str, parameters: Parameters) -> str:
+    of_records = piece.relation == RECORDS
+    at = "r.started_at" if of_records else "r.bucket"
+    selected = [f"{at} AS at"]
+    if of_records:
+        selected += [f"{in_records(column)} AS {column}" for column in columns]
+        selected += [f"{added} AS {measure}" for measure, added in _ADDED_BY_RECORD.items()]
+    else:
+        selected += [f"r.{name}" for name in (*columns, *Totals._fields)]
+    if len(piece.spans) == 1:
+        relation = f"{piece.relation} AS r"
+        start, end = (f"{parameters.add(at_)}::timestamptz" for at_ in piece.spans[0])
+    else:
+        starts, ends = (f"{parameters.add(list(ats))}::timestamptz[]" for ats in zip(*piece.spans, strict=True))
+        relation = f"unnest({starts}, {ends}) AS span (start, stop), {piece.relation} AS r"
+        start, end = "span.start", "span.stop"
+    where = [f"r.project = {project}::text", f"{at} >= {start}", f"{at} < {end}"]
+    where += conditions(scope.filter, parameters, of_records=of_records)
+    return f"SELECT {', '.join(selected)}\nFROM {relation}\nWHERE {' AND '.join(where)}"

@@ -1,0 +1,92 @@
+"""Connections to PostgreSQL: one place that knows how they are opened and how their failures are told apart."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from usage_graph.errors import StartupError
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+    Init = Callable[..., Coroutine[Any, Any, None]]
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+    Init = Callable
+
+CONNECT_TIMEOUT = 10.0
+
+UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InterfaceError,
+    # What the driver raises when the server closed an idle connection and its last words are still unread.
+    asyncpg.InternalClientError,
+)
+"""What connecting, or using a connection, may raise when the server is away, full, or does not let us in."""
+
+_SETTINGS = {
+    "timezone": "UTC",
+    # A plan made for one window is wrong for another: a day of rollup rows against a year of them.
+    "plan_cache_mode": "force_custom_plan",
+}
+
+
+async def connect(dsn: str) -> Connection:
+    """One connection, for migrations and checks.
+
+    Raises:
+        StartupError: the database cannot be reached, or does not let us in.
+    """
+    try:
+        return await asyncpg.connect(
+            dsn, timeout=CONNECT_TIMEOUT, server_settings={**_SETTINGS, "application_name": "usage-graph"}
+        )
+    except (*UNREACHABLE, asyncpg.PostgresError, ValueError) as error:
+        raise StartupError(
+            f"The database cannot be used: {error or type(error).__name__}. Check USAGE_GRAPH_DATABASE_URL, "
+            "and that the server runs and lets this user in."
+        ) from error
+
+
+@asynccontextmanager
+async def open_pool(
+    dsn: str,
+    *,
+    name: str,
+    size: int,
+    settings: dict[str, str] | None = None,
+    init: Init | None = None,
+) -> AsyncIterator[Pool]:
+    """A pool of up to ``size`` connections that survives the database going away and coming back.
+
+    Connections are opened when they are first needed, so the pool can be made while the database is away.
+    """
+    pool = asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=size,
+        max_inactive_connection_lifetime=300,
+        timeout=CONNECT_TIMEOUT,
+        statement_cache_size=500,
+        init=init,
+        server_settings={**_SETTINGS, "application_name": name, **(settings or {})},
+    )
+    async with asyncio.timeout(CONNECT_TIMEOUT):
+        await pool
+    try:
+        yield pool
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), CONNECT_TIMEOUT)
+        except (*UNREACHABLE, asyncpg.PostgresError):
+            pool.terminate()

@@ -1,0 +1,132 @@
+"""Keyset pages of records: the condition and order of one page, as SQL fragments. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from usage_graph.store.cells import Parameters, conditions
+from usage_graph.store.sql import query
+from usage_graph.usage import Direction, PageRequest, RecordField, RecordKey, RecordOrder, Scope, UsageRecord
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_MICROSECOND = timedelta(microseconds=1)
+
+COLUMNS = ", ".join(f"r.{field}" for field in UsageRecord._fields)
+
+_VALUE = {
+    RecordField.STARTED_AT: "r.started_at",
+    RecordField.COST: "r.cost_nano",
+    RecordField.TOKENS: (
+        "CASE WHEN r.input_tokens IS NOT NULL OR r.output_tokens IS NOT NULL "
+        "THEN coalesce(r.input_tokens, 0) + coalesce(r.output_tokens, 0) END"
+    ),
+    RecordField.INPUT_TOKENS: "r.input_tokens",
+    RecordField.OUTPUT_TOKENS: "r.output_tokens",
+    RecordField.CREDITS: "r.credits_nano",
+    RecordField.DURATION: "r.duration_us",
+}
+
+
+def key_of(record: UsageRecord, field: RecordField) -> RecordKey:
+    """Where ``record`` stands in an order by ``field``."""
+    value: int | None
+    match field:
+        case RecordField.STARTED_AT:
+            value = (record.started_at - EPOCH) // _MICROSECOND
+        case RecordField.COST:
+            value = record.cost_nano
+        case RecordField.TOKENS:
+            value = record.total_tokens
+        case RecordField.INPUT_TOKENS:
+            value = record.input_tokens
+        case RecordField.OUTPUT_TOKENS:
+            value = record.output_tokens
+        case RecordField.CREDITS:
+            value = record.credits_nano
+        case RecordField.DURATION:
+            value = record.duration_us
+    return RecordKey(value, record.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One statement, its values, and how its rows are to be read.
+
+    ``backwards``: the rows come last first. ``limit``: one row more than this means that there are more.
+    """
+
+    sql: str
+    values: list[object]
+    backwards: bool
+    limit: int
+
+
+def list_page(scope: Scope, order: RecordOrder, request: PageRequest) -> Page:
+    """The statement that reads ``request``.
+
+    Relay's algorithm: cut the list by ``after`` and ``before``, keep the ``first``, then of these the ``last``. The
+    latter is left to the reader where both are given.
+    """
+    parameters = Parameters()
+    backwards = request.first is None
+    limit = request.last if request.first is None else request.first
+    assert limit is not None  # noqa: S101 (PageRequest promises one)
+    where = [
+        f"r.project = {parameters.add(scope.project)}::text",
+        f"r.started_at >= {parameters.add(scope.start)}::timestamptz",
+        f"r.started_at < {parameters.add(scope.end)}::timestamptz",
+        *conditions(scope.filter, parameters, of_records=True),
+    ]
+    value = _VALUE[order.field]
+    inside = list(where)
+    if request.after is not None:
+        inside.append(_beyond(order, request.after, parameters, later=True))
+    if request.before is not None:
+        inside.append(_beyond(order, request.before, parameters, later=False))
+
+    # Is there anything on the far side of the cursor that the page starts from?
+    start = request.before if backwards else request.after
+    beyond = "false"
+    if start is not None:
+        outside = f"NOT {_beyond(order, start, parameters, later=not backwards)}"
+        beyond = f"EXISTS (SELECT FROM usage_record AS r WHERE {' AND '.join([*where, outside])})"
+
+    ascending = (order.direction is Direction.ASC) is not backwards
+    way = f"{'ASC' if ascending else 'DESC'} NULLS {'FIRST' if backwards else 'LAST'}"
+    return Page(
+        sql=query("list_records").format(
+            beyond=beyond,
+            columns=COLUMNS,
+            value=value,
+            where=" AND ".join(inside),
+            # Without the nulls clause the primary key serves the order; no other field is indexed.
+            order=_by_time(ascending) if order.field is RecordField.STARTED_AT else f"{value} {way}, r.id {way}",
+            page_order=f"page.value {way}, page.id {way}",
+            limit=parameters.add(limit + 1),
+        ),
+        values=parameters.values,
+        backwards=backwards,
+        limit=limit,
+    )
+
+
+def _by_time(ascending: bool) -> str:
+    return "r.started_at, r.id" if ascending else "r.started_at DESC, r.id DESC"
+
+
+def _beyond(order: RecordOrder, key: RecordKey, parameters: Parameters, *, later: bool) -> str:
+    """The condition of standing after ``key`` in ``order``, or before it; unknown values stand last."""
+    id_ = f"{parameters.add(key.id)}::bigint"
+    compare = ">" if (order.direction is Direction.ASC) is later else "<"
+    if order.field is RecordField.STARTED_AT:
+        at = EPOCH + timedelta(microseconds=key.value or 0)
+        return f"((r.started_at, r.id) {compare} ({parameters.add(at)}::timestamptz, {id_}))"
+    value = _VALUE[order.field]
+    if key.value is None:
+        return (
+            f"({value} IS NULL AND r.id {compare} {id_})"
+            if later
+            else (f"({value} IS NOT NULL OR r.id {compare} {id_})")
+        )
+    known = f"({value}, r.id) {compare} ({parameters.add(key.value)}::bigint, {id_})"
+    return f"coalesce({known}, {'true' if later else 'false'})"

@@ -1,0 +1,8 @@
+-- Per connection; the columns are UsageRecord's fields in their order. No constraint: usage_record has them.
+CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
+    project text, started_at timestamptz, id bigint, trace_id bytea, span_id bytea, duration_us bigint,
+    failed boolean, error_type text, source text, operation text, name text, agent text, conversation text,
+    user_id text, channel text, service text, environment text, provider text, request_model text,
+    response_model text, input_tokens bigint, output_tokens bigint, cache_read_tokens bigint,
+    cache_write_tokens bigint, reasoning_tokens bigint, cost_nano bigint, cost_reported boolean, credits_nano bigint
+) ON COMMIT DELETE ROWS

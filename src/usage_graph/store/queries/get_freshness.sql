@@ -1,0 +1,2 @@
+SELECT data_through, materialized_through
+FROM usage_freshness($1)

@@ -1,0 +1,36 @@
+-- The first consumers by weight, and one row whose rank is null: the whole that shares are of.
+-- A conversation is labelled by the name of its newest call in the window that has one.
+WITH grouped AS (
+    SELECT
+        {key} AS key,
+        {dimension} AS dimension,
+        CASE WHEN min(c.source) = max(c.source) THEN min(c.source) END AS source,
+        {weight} AS weight,
+        {sums}
+    FROM ({cells}) AS c
+    GROUP BY 1, 2
+),
+
+top AS (
+    SELECT *, row_number() OVER (ORDER BY weight DESC NULLS LAST, key, dimension) AS rank
+    FROM grouped
+    WHERE key IS NOT NULL
+    ORDER BY rank
+    LIMIT {first}
+)
+
+SELECT c.rank, c.key, c.dimension, coalesce(title.name, c.key) AS label, c.source, {measures}
+FROM top AS c
+LEFT JOIN LATERAL (
+    SELECT r.name
+    FROM usage_record AS r
+    WHERE
+        c.dimension = 'conversation' AND r.project = {project}::text AND r.conversation = c.key
+        AND r.started_at >= {start}::timestamptz AND r.started_at < {end}::timestamptz AND r.name IS NOT NULL
+    ORDER BY r.started_at DESC, r.id DESC
+    LIMIT 1
+) AS title ON true
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, {sums}
+FROM grouped AS c
+ORDER BY 1 NULLS LAST

@@ -1,0 +1,5 @@
+SELECT
+    width_bucket(c.at, {bounds}::timestamptz[]) - 1 AS point,
+    {sums}
+FROM ({cells}) AS c
+GROUP BY 1

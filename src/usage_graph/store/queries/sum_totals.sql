@@ -1,0 +1,2 @@
+SELECT {sums}
+FROM ({cells}) AS c

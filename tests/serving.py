@@ -1,0 +1,138 @@
+"""A usage-graph server as a child process, as an operator runs it."""
+
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+_projects = itertools.count()
+
+START_TIMEOUT = 60.0
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody uses now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+class Server:
+    """``usage-graph serve`` on free ports of loopback, against a database or in a data directory."""
+
+    def __init__(
+        self,
+        *,
+        database_url: str | None = None,
+        data_dir: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+        arguments: tuple[str, ...] = (),
+    ) -> None:
+        self.http_port, self.otlp_port, self.grpc_port = free_port(), free_port(), free_port()
+        self.http = f"http://127.0.0.1:{self.http_port}"
+        self.otlp_http = f"http://127.0.0.1:{self.otlp_port}"
+        self.otlp_grpc = f"127.0.0.1:{self.grpc_port}"
+        own = {
+            "USAGE_GRAPH_PORT": str(self.http_port),
+            "USAGE_GRAPH_OTLP_HTTP_PORT": str(self.otlp_port),
+            "USAGE_GRAPH_OTLP_GRPC_PORT": str(self.grpc_port),
+        }
+        if database_url is not None:
+            own["USAGE_GRAPH_DATABASE_URL"] = database_url
+        if data_dir is not None:
+            own["USAGE_GRAPH_DATA_DIR"] = str(data_dir)
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("USAGE_GRAPH_", "OTEL_"))
+        }
+        self._environment = {**inherited, **own, **(settings or {})}
+        self._arguments = arguments
+        self._log: list[str] = []
+
+    def start(self) -> "Server":
+        """Returns when the server says that it is ready."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "usage_graph.cli", "serve", *self._arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        watchdog = threading.Timer(START_TIMEOUT, self.process.kill)
+        watchdog.start()
+        try:
+            assert self.process.stdout is not None
+            line = self.process.stdout.readline()
+        finally:
+            watchdog.cancel()
+        if line != f"ready {self.http}\n":
+            self.kill()
+            raise AssertionError(f"the server did not start: {line!r}\n{self.log}")
+        return self
+
+    def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        self._log.extend(self.process.stderr)
+
+    @property
+    def log(self) -> str:
+        """What the server has written to stderr; whole once it has ended."""
+        if self.process.poll() is not None:
+            self._reader.join(10)
+        return "".join(self._log)
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self._wait()
+
+    def kill(self) -> int:
+        """SIGKILL."""
+        self.process.kill()
+        return self._wait()
+
+    def _wait(self) -> int:
+        status = self.process.wait(60)
+        self._reader.join(10)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+        return status
+
+    def __enter__(self) -> "Server":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.stop()
+
+    def project(self) -> str:
+        """A project that no other test uses."""
+        return f"project-{os.getpid()}-{next(_projects)}"
+
+    def query(
+        self, document: str, variables: Mapping[str, Any] | None = None, *, project: str = "default"
+    ) -> dict[str, Any]:
+        """The ``data`` of a GraphQL answer that must have no errors."""
+        answer = httpx.post(
+            f"{self.http}/graphql",
+            json={"query": document, "variables": dict(variables or {})},
+            headers={"x-usage-graph-project": project},
+            timeout=60,
+        )
+        body = answer.json()
+        assert answer.status_code == 200, body
+        assert "errors" not in body, body["errors"]
+        data: dict[str, Any] = body["data"]
+        return data

@@ -1,0 +1,96 @@
+"""Migrations: forward only, once, whoever races; a database that does not fit is refused with what to do."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from usage_graph.errors import MigrationError, StartupError
+from usage_graph.store import migrate
+from usage_graph.store.connect import connect
+
+FIRST = migrate.load()[0]
+
+
+async def test_applies_everything_once(empty_database: str) -> None:
+    connection = await connect(empty_database)
+    names = [m.name for m in migrate.load() if m.engine in (None, "postgresql")]
+    assert await migrate.pending(connection) == names
+    assert await migrate.migrate(connection) == names
+    assert await migrate.migrate(connection) == []
+    assert await migrate.pending(connection) == []
+    await connection.close()
+
+
+async def test_processes_that_race_apply_each_once(empty_database: str) -> None:
+    async def one() -> list[str]:
+        connection = await connect(empty_database)
+        try:
+            return await migrate.migrate(connection)
+        finally:
+            await connection.close()
+
+    applied = await asyncio.gather(*(one() for _ in range(6)))
+    assert sorted(name for names in applied for name in names) == [
+        m.name for m in migrate.load() if m.engine in (None, "postgresql")
+    ]
+
+
+async def test_a_changed_file_is_refused(database: str) -> None:
+    connection = await connect(database)
+    await connection.execute("UPDATE usage_migration SET sha256 = '\\x00' WHERE version = $1", FIRST.version)
+    with pytest.raises(MigrationError, match=rf"{FIRST.name} has changed since it was applied.*new migration"):
+        await migrate.migrate(connection)
+    await connection.close()
+
+
+async def test_a_newer_database_is_refused(database: str) -> None:
+    connection = await connect(database)
+    await connection.execute("INSERT INTO usage_migration VALUES (9999, '9999_future.sql', '\\x00')")
+    with pytest.raises(MigrationError, match=r"newer than this program.*9999_future\.sql.*Upgrade"):
+        await migrate.migrate(connection)
+    with pytest.raises(MigrationError, match="newer than this program"):
+        await migrate.pending(connection)
+    await connection.close()
+
+
+async def test_a_failing_migration_leaves_nothing_behind(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = migrate.Migration(1, "0001_broken.sql", "CREATE TABLE half (a int); SELECT 1 / 0;", b"", None)
+    monkeypatch.setattr(migrate, "load", lambda: [broken])
+    connection = await connect(empty_database)
+    with pytest.raises(MigrationError, match=r"0001_broken\.sql failed and was rolled back: division by zero"):
+        await migrate.migrate(connection)
+    assert await connection.fetchval("SELECT to_regclass('half')") is None
+    assert await connection.fetchval("SELECT count(*) FROM usage_migration") == 0
+    assert await connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
+    await connection.close()
+
+
+def test_files_of_another_engine_are_left_alone() -> None:
+    ours = migrate.Migration(1, "0001_ours.sql", "", b"", "postgresql")
+    theirs = migrate.Migration(2, "0002_theirs.sql", "", b"", "timescaledb")
+    both = migrate.Migration(3, "0003_both.sql", "", b"", None)
+    assert migrate.outstanding([ours, theirs, both], [], "postgresql") == [ours, both]
+    assert migrate.outstanding([ours, theirs, both], [(3, "0003_both.sql", b"")], "timescaledb") == [theirs]
+
+
+async def test_migrated_with_odd_session_settings(empty_database: str) -> None:
+    connection = await connect(empty_database)
+    await connection.execute("SET timezone = 'Asia/Kathmandu'; SET datestyle = 'SQL, DMY'")
+    await migrate.migrate(connection)
+    body = await connection.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'usage_roll_up_insert'")
+    assert await connection.fetchval("SELECT timestamptz '2000-01-01 00:00:00+00'") == await connection.fetchval(
+        f"SELECT timestamptz {body.split('d.started_at, ', 1)[1].split(')', 1)[0]}"
+    )
+    await connection.close()
+
+
+async def test_an_unreachable_database_is_one_sentence() -> None:
+    with pytest.raises(StartupError, match=r"The database cannot be used: .*USAGE_GRAPH_DATABASE_URL"):
+        await connect("postgresql://nobody@127.0.0.1:1/none")
+
+
+async def test_a_missing_database_is_one_sentence(empty_database: str) -> None:
+    with pytest.raises(StartupError, match="does not exist") as caught:
+        await connect(empty_database.replace("/empty_", "/missing_"))
+    assert isinstance(caught.value.__cause__, asyncpg.InvalidCatalogNameError)
