@@ -122,7 +122,7 @@ def last(duration: Duration, zone: ZoneInfo, now: datetime) -> Window:
     """The rolling window that ends now.
 
     Raises:
-        BadWindow: it would begin before the calendar does.
+        BadWindow: it would begin before year 2.
     """
     try:
         wall = _wall(now, zone)
@@ -132,8 +132,10 @@ def last(duration: Duration, zone: ZoneInfo, now: datetime) -> Window:
         else:
             start = now
         start -= timedelta(seconds=duration.seconds)
+        if start.year < 2:
+            raise ValueError
     except (ValueError, OverflowError):
-        raise BadWindow("The window begins before year 1: ask for a shorter duration.") from None
+        raise BadWindow("The window begins before the calendar does: ask for a shorter duration.") from None
     return Window(min(start, now), now)
 
 
@@ -155,7 +157,9 @@ def period(name: CalendarPeriod, zone: ZoneInfo, now: datetime) -> Window:
 
 
 def between(start: datetime, end: datetime) -> Window:
-    """Raises ``BadWindow`` unless ``start`` is before ``end``."""
+    """Raises ``BadWindow`` unless ``start`` is before ``end``, both inside the years 2 to 9998."""
+    if start.year < 2 or end.year > 9998:
+        raise BadWindow("The window leaves the calendar: years go from 2 to 9998.")
     if not start < end:
         raise BadWindow(
             f"The window is empty: `from` ({start.isoformat()}) must be before `to` ({end.isoformat()}); "
