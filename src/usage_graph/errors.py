@@ -15,7 +15,9 @@
     │       ├── QueueFull
     │       ├── StoreUnavailable
     │       └── ShuttingDown
-    └── QueryError             a GraphQL question that cannot be answered; carries ``extensions.code``
+    ├── QueryError             a GraphQL question that cannot be answered; carries ``extensions.code``
+    ├── DemoError              the demo cannot be played
+    └── ReportError            the terminal report cannot be had
 
 The messages are written for whoever made the mistake: what was wrong, where, and what to do. They never
 carry SQL, paths of the server or another project's data.
@@ -127,3 +129,11 @@ class QueryUnavailable(QueryError):
     """The database is away; the same question may be asked again."""
 
     code = "UNAVAILABLE"
+
+
+class DemoError(UsageGraphError):
+    """The demo cannot be played."""
+
+
+class ReportError(UsageGraphError):
+    """The terminal report cannot be had: no server, no GraphQL, or the server's own errors, one a line."""

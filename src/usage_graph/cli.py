@@ -1,0 +1,256 @@
+"""The console script ``usage-graph``: arguments in, exit status out.
+
+Exit status: 0 done, 1 it cannot be done, 2 wrong usage or settings, 130 interrupted. What a command needs is imported
+when it runs, so that ``--version`` and ``--help`` are quick and need no server.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from usage_graph.config import SETTINGS, Setting, Settings, default_data_dir, load
+from usage_graph.errors import ConfigError, UsageGraphError
+from usage_graph.window import Bucket, CalendarPeriod
+
+if TYPE_CHECKING:
+    from usage_graph.app import Endpoints
+
+Command = Callable[[argparse.Namespace, Mapping[str, str]], int]
+
+DATABASE = ("database_url", "data_dir")
+NOT_IN_DEMO = ("database_url",)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is the answer."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # names may not fit the terminal's encoding
+    given = parser().parse_args(argv)
+    command: Command = given.command
+    try:
+        status = command(given, os.environ)
+        sys.stdout.flush()
+    except ConfigError as error:
+        return _fail(error, status=2)
+    except UsageGraphError as error:
+        return _fail(error)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("usage_graph"):
+            raise
+        package = (error.name or "").split(".")[0]
+        return _fail(f'{package} is not installed. This command needs the server: pip install "usage-graph[server]"')
+    except BrokenPipeError:
+        # Whoever read the output (head, a pager) has seen enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _fail(error: object, *, status: int = 1) -> int:
+    print(f"usage-graph: {error}", file=sys.stderr)
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its flags; a setting's flag goes before its environment variable."""
+    root = argparse.ArgumentParser(prog="usage-graph", description="Where did my LLM tokens and money go?")
+    root.add_argument("--version", action=_Version)
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    serve = _add(commands, "serve", _serve, "take OpenTelemetry spans in and answer GraphQL")
+    serve.add_argument("--no-migrate", action="store_true", help="expect the database to be up to date")
+    _add_settings(serve)
+
+    _add_settings(_add(commands, "migrate", _migrate, "bring the database up to date, and end"), only=DATABASE)
+
+    demo = _add(commands, "demo", _demo, "serve a month of sample calls from a database of its own")
+    demo.add_argument("--seed", type=int, default=1, help="another number is another month (default: %(default)s)")
+    ending = demo.add_mutually_exclusive_group()
+    ending.add_argument("--exit", action="store_true", help="end after the report")
+    ending.add_argument("--keep-serving", dest="exit", action="store_false", help="serve until Ctrl-C (default)")
+    _add_settings(demo, without=NOT_IN_DEMO)
+
+    _add_report(_add(commands, "report", _report, "the usage page in the terminal, from a running server"))
+
+    schema = _add(commands, "schema", _schema, "print the GraphQL schema")
+    schema.add_argument("--output", type=Path, metavar="FILE", help="write it there instead")
+
+    _add_settings(_add(commands, "doctor", _doctor, "look for what keeps a server from working here"))
+    return root
+
+
+class _Version(argparse.Action):
+    """``--version``, looked up when asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help="print the version, and end")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"usage-graph {version('usage-graph')}")
+        except PackageNotFoundError:
+            print("usage-graph, from a source tree that is not installed")
+        parser.exit()
+
+
+def _add(commands: Any, name: str, command: Command, summary: str) -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
+    )
+    added.set_defaults(command=command)
+    return added
+
+
+def _add_settings(
+    command: argparse.ArgumentParser, *, only: Sequence[str] | None = None, without: Sequence[str] = ()
+) -> None:
+    group = command.add_argument_group("settings", "each can also be given by its environment variable")
+    for setting in SETTINGS:
+        if (only is None or setting.name in only) and setting.name not in without:
+            text = f"{setting.help} [{setting.variable}] (default: {_default(setting)})".replace("%", "%%")
+            group.add_argument(setting.flag, dest=setting.name, metavar="VALUE", help=text)
+
+
+def _default(setting: Setting) -> str:
+    value = default_data_dir() if setting.name == "data_dir" else getattr(Settings(), setting.name)
+    if value is None:
+        return "unset"
+    return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+
+
+def _add_report(report: argparse.ArgumentParser) -> None:
+    report.add_argument("--endpoint", metavar="URL", help="where the server is (default: http://HOST:PORT as set)")
+    window = report.add_mutually_exclusive_group()
+    window.add_argument("--last", metavar="DURATION", default="P30D", help="PT24H, P7D, P1M ... (default: %(default)s)")
+    _add_choice(window, "--period", CalendarPeriod, default=None)
+    _add_choice(report, "--bucket", Bucket, default=Bucket.AUTO)
+    report.add_argument("--timezone", metavar="ZONE", help="IANA name such as Europe/Berlin (default: this machine's)")
+    report.add_argument("--project", metavar="NAME", help="whose calls (default: those of no named project)")
+    report.add_argument("--json", action="store_true", help="print the data of the GraphQL answer")
+
+
+def _add_choice(group: Any, flag: str, names: type[StrEnum], *, default: StrEnum | None) -> None:
+    """A flag that takes a name of the API in the manner of a command line: ``last-week`` for ``LAST_WEEK``."""
+    known = {name.lower().replace("_", "-"): name for name in names}
+
+    def choice(text: str) -> StrEnum:
+        if text.lower() not in known:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(known)}")
+        return known[text.lower()]
+
+    group.add_argument(flag, type=choice, default=default, metavar=flag.strip("-").upper(), help=", ".join(known))
+
+
+def _settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    flags = {setting.name: getattr(given, setting.name, None) for setting in SETTINGS}
+    return load(environ, flags)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work`` to its end, on uvloop where there is one."""
+    if sys.platform == "win32":
+        asyncio.run(work)
+    else:
+        import uvloop
+
+        uvloop.run(work)
+
+
+def _serve(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    settings = _settings(given, environ)
+    from usage_graph import app
+
+    _run(app.serve(settings, migrate=not given.no_migrate))
+    return 0
+
+
+def _migrate(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    settings = _settings(given, environ)
+    from usage_graph import app
+
+    names = asyncio.run(app.migrate(settings))
+    for name in names:
+        print(f"applied {name}")
+    if not names:
+        print("The database is up to date.")
+    return 0
+
+
+def _demo(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    settings = _settings(given, environ)
+    from usage_graph.demo import stage
+    from usage_graph.report.client import Question
+    from usage_graph.report.show import show
+    from usage_graph.report.zone import local_zone
+
+    def page(endpoints: "Endpoints") -> None:
+        show(Question(endpoint=endpoints.http, timezone=local_zone(environ)))
+        print(_addresses(endpoints), flush=True)
+
+    _run(stage.play(settings=settings, seed=given.seed, show=page, keep_serving=not given.exit))
+    return 0
+
+
+def _addresses(endpoints: "Endpoints") -> str:
+    lines = {
+        "GraphiQL": f"{endpoints.http}/graphql",
+        "OTLP/HTTP": f"{endpoints.otlp_http or endpoints.http}/v1/traces",
+        "OTLP/gRPC": endpoints.otlp_grpc or "off",
+        "Report": f"usage-graph report --endpoint {endpoints.http} --last P7D",
+    }
+    return "\n" + "\n".join(f"{title:10} {text}" for title, text in lines.items())
+
+
+def _report(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    settings = load(environ)
+    from usage_graph.report.client import Question
+    from usage_graph.report.show import show
+    from usage_graph.report.zone import local_zone
+
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    question = Question(
+        endpoint=given.endpoint or f"http://{host}:{settings.port}",
+        timezone=given.timezone or local_zone(environ),
+        last=given.last,
+        period=given.period,
+        bucket=given.bucket,
+        project=given.project,
+    )
+    show(question, as_json=given.json)
+    return 0
+
+
+def _schema(given: argparse.Namespace, _: Mapping[str, str]) -> int:
+    from usage_graph.graph.schema import sdl
+
+    text = sdl().rstrip("\n") + "\n"
+    if given.output is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        given.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        return _fail(f"{given.output} cannot be written: {error.strerror}.")
+    return 0
+
+
+def _doctor(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    settings = _settings(given, environ)
+    from usage_graph import doctor
+
+    checks = asyncio.run(doctor.doctor(settings))
+    for check in checks:
+        print(f"{'ok' if check.ok else 'FAILED':8}{check.name}: {check.detail}")
+    return 0 if all(check.ok for check in checks) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
