@@ -52,9 +52,9 @@ schema: $(SERVER) ## Write schema/schema.graphql anew
 
 lock: $(DEV) ## Resolve the locked dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --upgrade --extra server --group build pyproject.toml --output-file requirements/server.txt
+		--no-annotate --prerelease if-necessary-or-explicit --upgrade --extra server --group build pyproject.toml --output-file requirements/server.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --upgrade --extra server --group build --group dev pyproject.toml --output-file requirements/dev.txt
+		--no-annotate --prerelease if-necessary-or-explicit --upgrade --extra server --group build --group dev pyproject.toml --output-file requirements/dev.txt
 
 clean: ## Remove the environment and what tools left behind
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

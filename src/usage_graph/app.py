@@ -24,10 +24,10 @@ from usage_graph.exporter.exporter import Exporter
 from usage_graph.graph import app as graph
 from usage_graph.guard import LoopbackGuard
 from usage_graph.listen import PortTaken, bind, url
-from usage_graph.processor.cost import Pricing
-from usage_graph.processor.spans import Processor
+from usage_graph.processor import Pricing, Processor
 from usage_graph.receiver import grpc as otlp_grpc
 from usage_graph.receiver import http as otlp_http
+from usage_graph.receiver.intake import Intake
 from usage_graph.receiver.service import Service
 from usage_graph.store import migrate as migrations
 from usage_graph.store.connect import connect
@@ -81,12 +81,15 @@ async def serve(
         await exporter.start()
         stack.push_async_callback(exporter.drain)
         service = Service(processor=Processor(pricing=Pricing()), exporter=exporter)
+        intake = Intake(max_bytes=settings.queue_bytes)
 
-        grpc_address = await stack.enter_async_context(_grpc(settings, service))
+        grpc_address = await stack.enter_async_context(_grpc(settings, service, intake))
         endpoints = Endpoints(
-            url(settings.host, sockets.main), sockets.otlp and url(settings.host, sockets.otlp), grpc_address
+            http=url(settings.host, sockets.main),
+            otlp_http=url(settings.host, sockets.otlp) if sockets.otlp else None,
+            otlp_grpc=grpc_address,
         )
-        web = _HttpServer(_http_app(settings, service, reader, otlp_port=sockets.otlp), sockets.all)
+        web = _HttpServer(_http_app(settings, service, intake, reader, otlp_port=sockets.otlp), sockets.all)
         await stack.enter_async_context(web)
         print(f"ready {endpoints.http}", flush=True)
         await _until_stopped(stop, web, ready(endpoints) if ready else None)
@@ -164,7 +167,7 @@ def _tolerate(error: PortTaken, settings: Settings, setting: str, consequence: s
 
 
 @asynccontextmanager
-async def _grpc(settings: Settings, service: Service) -> AsyncIterator[str | None]:
+async def _grpc(settings: Settings, service: Service, intake: Intake) -> AsyncIterator[str | None]:
     """OTLP/gRPC while this runs; its address, or ``None`` where it is off or its port is taken."""
     if not settings.otlp_grpc_port:
         yield None
@@ -176,7 +179,7 @@ async def _grpc(settings: Settings, service: Service) -> AsyncIterator[str | Non
         _tolerate(error, settings, "otlp_grpc_port", "OTLP/gRPC is off.")
         yield None
         return
-    server = otlp_grpc.server(service, max_body_bytes=settings.max_body_bytes)
+    server = otlp_grpc.server(service, max_body_bytes=settings.max_body_bytes, intake=intake)
     address = url(settings.host, settings.otlp_grpc_port).removeprefix("http://")
     if not server.add_insecure_port(address):
         raise StartupError(f"OTLP/gRPC cannot listen on {address}.")
@@ -187,9 +190,11 @@ async def _grpc(settings: Settings, service: Service) -> AsyncIterator[str | Non
         await server.stop(_GRACE)
 
 
-def _http_app(settings: Settings, service: Service, reader: Reader, *, otlp_port: int | None) -> ASGIApp:
+def _http_app(
+    settings: Settings, service: Service, intake: Intake, reader: Reader, *, otlp_port: int | None
+) -> ASGIApp:
     health: list[BaseRoute] = [Route("/healthz", _healthz), Route("/readyz", _readyz(reader))]
-    otlp: list[BaseRoute] = list(otlp_http.routes(service, max_body_bytes=settings.max_body_bytes))
+    otlp: list[BaseRoute] = list(otlp_http.routes(service, max_body_bytes=settings.max_body_bytes, intake=intake))
     middleware = []
     if settings.on_loopback:
         middleware.append(
@@ -205,7 +210,7 @@ def _http_app(settings: Settings, service: Service, reader: Reader, *, otlp_port
                 expose_headers=["Retry-After"],
             )
         )
-    queries = graph.routes(reader=reader, clock=lambda: datetime.now(UTC))
+    queries = graph.routes(reader=reader, clock=lambda: datetime.now(UTC), timeout=settings.statement_timeout)
     main = Starlette(routes=[*health, *otlp, *queries], middleware=middleware)
     if otlp_port is None:
         return main
@@ -273,9 +278,14 @@ class _HttpServer(uvicorn.Server):
 
 async def _until_stopped(stop: asyncio.Event, web: _HttpServer, beside: Awaitable[None] | None) -> None:
     """Returns when ``stop`` is set or the HTTP server ends; raises what ``beside`` raises."""
+
+    def on_done(side: asyncio.Future[None]) -> None:
+        if not side.cancelled() and side.exception() is not None:
+            stop.set()
+
     side = asyncio.ensure_future(beside) if beside is not None else None
     if side is not None:
-        side.add_done_callback(lambda done: done.cancelled() or done.exception() is None or stop.set())
+        side.add_done_callback(on_done)
     stopping = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({stopping, web.serving}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()

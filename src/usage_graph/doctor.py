@@ -13,6 +13,7 @@ from usage_graph.listen import bind
 from usage_graph.store import migrate
 from usage_graph.store.connect import Connection, connect
 from usage_graph.store.embedded import Embedded
+from usage_graph.store.embedded.directory import DataDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,9 @@ async def doctor(settings: Settings) -> list[Check]:
         Check("protobuf", kind == "upb", kind if kind == "upb" else f"{kind}: far too slow; reinstall protobuf's wheel")
     )
     found += [_port(settings.host, name, port) for name, port in _ports(settings)]
+    if settings.database_url is None and DataDirectory(path=settings.data_dir).major is None:
+        found.append(Check("database", True, "embedded PostgreSQL, to be made at the first start"))
+        return found
     try:
         async with _connection(settings) as connection:
             found += await _database(settings, connection)

@@ -49,7 +49,11 @@ WEIGHT = {
 }
 """What groups are ranked by; ``{over}`` is empty or a window."""
 
-_SEARCHED = "usage_search_text(r.name, r.agent, r.conversation, r.user_id, r.request_model, r.response_model)"
+# As in the index: without the collation of the database only ASCII would have upper and lower case.
+_SEARCHED = (
+    "(usage_search_text(r.name, r.agent, r.conversation, r.user_id, r.request_model, r.response_model) "
+    'COLLATE "default")'
+)
 _SEPARATOR = "\x1f"
 
 
@@ -80,21 +84,36 @@ def conditions(filter_: Filter, parameters: Parameters, *, of_records: bool) -> 
         failed = [status is CallStatus.ERROR for status in filter_.status]
         found.append(f"r.failed = ANY({parameters.add(failed)}::boolean[])")
     if filter_.search is not None:
-        # The separator is in no field, so a search for it would match between two.
-        literal = filter_.search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        impossible = _SEPARATOR in filter_.search or "\0" in filter_.search
-        found.append("false" if impossible else f"{_SEARCHED} ILIKE {parameters.add(f'%{literal}%')}::text")
+        found.append(_search_condition(filter_.search, parameters))
     return found
 
 
+def _search_condition(search: str, parameters: Parameters) -> str:
+    # The separator is in no field, so a search for it would match between two.
+    if _SEPARATOR in search or not _is_storable(search):
+        return "false"
+    literal = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"{_SEARCHED} ILIKE {parameters.add(f'%{literal}%')}::text"
+
+
+def _is_storable(text: str) -> bool:
+    """Whether PostgreSQL can hold ``text``; what it cannot hold is in no record, and may not be sent either."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _string_conditions(column: str, strings: StringFilter, parameters: Parameters) -> Iterable[str]:
+    for literal in (strings.eq, strings.contains, strings.starts_with):
+        if literal is not None and not _is_storable(literal):
+            yield "false"
+            return
     if strings.eq is not None:
         yield f"{column} = {parameters.add(strings.eq)}::text"
     if strings.is_in is not None:
-        yield f"{column} = ANY({parameters.add(list(strings.is_in))}::text[])"
+        yield f"{column} = ANY({parameters.add(list(filter(_is_storable, strings.is_in)))}::text[])"
     if strings.not_in is not None:
         # A value that is unknown is not one of those listed.
-        yield f"({column} IS NULL OR {column} <> ALL({parameters.add(list(strings.not_in))}::text[]))"
+        listed = parameters.add(list(filter(_is_storable, strings.not_in)))
+        yield f"({column} IS NULL OR {column} <> ALL({listed}::text[]))"
     if strings.contains is not None:
         yield f"strpos({column}, {parameters.add(strings.contains)}::text) > 0"
     if strings.starts_with is not None:

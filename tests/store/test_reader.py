@@ -1,0 +1,233 @@
+"""Reading: the same answers as a program that looks at every record, for any window, zone, filter and page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.model import ModelReader, key_in
+from tests.records import BASE, record, usage_records
+from usage_graph.errors import QueryTimeout, QueryUnavailable
+from usage_graph.store.reader import Reader, Snapshot, open_reader
+from usage_graph.store.writer import open_writer
+from usage_graph.usage import (
+    CallStatus,
+    ConsumerKind,
+    Dimension,
+    Direction,
+    Filter,
+    Metric,
+    PageRequest,
+    RecordField,
+    RecordOrder,
+    Scope,
+    StringFilter,
+    Totals,
+    UsageRecord,
+)
+from usage_graph.window import Bucket, Window, boundaries, time_zone
+
+ZONES = ["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe", "Asia/Kolkata"]
+
+_texts = st.sampled_from(["a", "b", "B", "%", "_", "\\", "ä", "naïve", "100%", "zz", "'", "", "\x1f", "gpt"])
+_string_filters = st.builds(
+    StringFilter,
+    eq=st.none() | _texts,
+    is_in=st.none() | st.lists(_texts, max_size=3).map(tuple),
+    not_in=st.none() | st.lists(_texts, max_size=3).map(tuple),
+    contains=st.none() | _texts,
+    starts_with=st.none() | _texts,
+    is_null=st.none() | st.booleans(),
+)
+_one_condition = st.sampled_from(["eq", "is_in", "not_in", "contains", "starts_with", "is_null"]).flatmap(
+    lambda name: _string_filters.map(lambda whole: StringFilter(**{name: getattr(whole, name)}))
+)
+filters = st.builds(
+    Filter,
+    strings=st.lists(
+        st.tuples(st.sampled_from([d for d in Dimension if d is not Dimension.STATUS]), _one_condition), max_size=2
+    ).map(tuple),
+    status=st.none() | st.frozensets(st.sampled_from(CallStatus)),
+    search=st.none() | _texts.filter(bool),
+)
+_starts = st.one_of(
+    st.integers(-5, 60 * 96).map(lambda quarters: BASE + timedelta(minutes=15) * quarters),
+    st.integers(0, 60 * 86_400 * 10**6).map(lambda us: BASE + timedelta(microseconds=us)),
+)
+windows = (
+    st.tuples(_starts, _starts).filter(lambda pair: pair[0] != pair[1]).map(sorted).map(lambda pair: Window(*pair))
+)
+batches = st.lists(usage_records(), max_size=60, unique_by=lambda one: (one.trace_id, one.span_id))
+
+READS = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@asynccontextmanager
+async def both(database: str, records: list[UsageRecord]) -> AsyncIterator[tuple[Snapshot, Snapshot]]:
+    """A snapshot of the store that holds ``records``, and one of the model."""
+    connection = await asyncpg.connect(database)
+    await connection.execute("TRUNCATE usage_identity; DELETE FROM usage_record")
+    await connection.close()
+    async with (
+        open_writer(database, mode="copy", connections=1) as writer,
+        open_reader(database, connections=1, statement_timeout=30) as reader,
+    ):
+        await writer.write(records)
+        async with reader.snapshot() as real, ModelReader(records).snapshot() as model:
+            yield real, model  # type: ignore[misc] # the model has a snapshot's methods
+
+
+@given(batches, windows, filters, st.sampled_from(ZONES), st.data())
+@READS
+async def test_every_question_is_answered_as_the_model_does(
+    database: str, records: list[UsageRecord], window: Window, wanted: Filter, zone: str, data: st.DataObject
+) -> None:
+    scope = Scope("default", window.start, window.end, wanted)
+    bucket = data.draw(st.sampled_from([Bucket.DAY, Bucket.WEEK, Bucket.MONTH, Bucket.HOUR]))
+    bounds = boundaries(window, bucket, time_zone(zone))
+    by = data.draw(st.sampled_from(Dimension))
+    metric = data.draw(st.sampled_from(Metric))
+    kind = data.draw(st.sampled_from(ConsumerKind))
+    first = data.draw(st.integers(1, 4))
+    async with both(database, records) as (real, model):
+        totals = await real.totals(scope)
+        assert totals == await model.totals(scope)
+        assert await real.record_count(scope) == totals.calls
+        plain = await real.series(scope, bounds, by=None, metric=metric, top=first)
+        assert plain == await model.series(scope, bounds, by=None, metric=metric, top=first)
+        split = await real.series(scope, bounds, by=by, metric=metric, top=first)
+        assert split == await model.series(scope, bounds, by=by, metric=metric, top=first)
+        breakdown = await real.breakdown(scope, by=by, metric=metric, first=first)
+        assert breakdown == await model.breakdown(scope, by=by, metric=metric, first=first)
+        consumers = await real.consumers(scope, kind=kind, metric=metric, first=first)
+        assert consumers == await model.consumers(scope, kind=kind, metric=metric, first=first)
+
+        # Invariant 2, spelled out: totals = series = breakdown, point by point and group by group.
+        assert plain.points == split.points
+        for parts in (
+            plain.points,
+            [group.totals for group in (*breakdown.groups, *filter(None, [breakdown.other]))],
+            [group.totals for group in (*split.groups, *filter(None, [split.other]))],
+        ):
+            whole = Totals()
+            for part in parts:
+                whole = whole.plus(part)
+            assert whole == totals
+
+
+@given(batches, windows, filters, st.sampled_from(RecordField), st.sampled_from(Direction), st.data())
+@READS
+async def test_pages_are_those_of_the_model(
+    database: str,
+    records: list[UsageRecord],
+    window: Window,
+    wanted: Filter,
+    field: RecordField,
+    direction: Direction,
+    data: st.DataObject,
+) -> None:
+    scope = Scope("default", window.start, window.end, wanted)
+    order = RecordOrder(field, direction)
+    cursors = st.none() | (st.sampled_from(records).map(lambda one: key_in(one, field)) if records else st.nothing())
+    async with both(database, records) as (real, model):
+        for _ in range(4):
+            first = data.draw(st.none() | st.integers(0, 5))
+            page = PageRequest(
+                first=first,
+                last=data.draw(st.integers(0, 5)) if first is None else data.draw(st.none() | st.integers(0, 5)),
+                after=data.draw(cursors),
+                before=data.draw(cursors),
+            )
+            assert tuple(await real.records(scope, order=order, page=page)) == tuple(
+                await model.records(scope, order=order, page=page)
+            ), page
+
+
+async def test_records_by_id_keep_their_order_and_their_project(database: str) -> None:
+    mine, other = record(), record(project="other")
+    async with both(database, [mine, other]) as (real, _):
+        ids = [(mine.started_at, mine.id), (mine.started_at, 1), (other.started_at, other.id)]
+        assert await real.records_by_id("default", ids[::-1]) == [None, None, mine]
+        assert await real.records_by_id("default", []) == []
+
+
+async def test_freshness(database: str) -> None:
+    async with both(database, [record(), record(span_id=b"\2" * 8, started_at=BASE + timedelta(days=3))]) as (real, _):
+        assert (await real.freshness("default")) == (BASE + timedelta(days=3),) * 2
+        assert (await real.freshness("nobody")) == (None, None)
+
+
+async def test_a_snapshot_does_not_see_what_comes_later(database: str) -> None:
+    scope = Scope("default", BASE, BASE + timedelta(days=1))
+    async with (
+        open_writer(database, mode="copy", connections=1) as writer,
+        open_reader(database, connections=2, statement_timeout=30) as reader,
+    ):
+        await writer.write([record()])
+        async with reader.snapshot() as snapshot:
+            assert (await snapshot.totals(scope)).calls == 1
+            await writer.write([record(span_id=b"\2" * 8)])
+            questions = [snapshot.totals(scope), snapshot.totals(scope)]  # overlapping ones are fine
+            assert {totals.calls for totals in await asyncio.gather(*questions)} == {1}
+        async with reader.snapshot() as snapshot:
+            assert (await snapshot.totals(scope)).calls == 2
+
+
+async def test_search_folds_case_beyond_ascii(database: str) -> None:
+    async with both(database, [record(name="Straßenkarte ÄRGER")]) as (real, _):
+        for text, found in [("ärger", 1), ("STRASSEN", 0), ("straßen", 1), ("karte ä", 1), ("%", 0), ("gpt-4O", 1)]:
+            scope = Scope("default", BASE, BASE + timedelta(days=1), Filter(search=text))
+            assert await real.record_count(scope) == found, text
+
+
+async def test_text_that_no_record_can_hold_matches_none(database: str) -> None:
+    async with both(database, [record(name="a")]) as (real, _):
+        for text in ("\0", "a\0", "\ud800"):
+            for strings in (StringFilter(eq=text), StringFilter(contains=text), StringFilter(is_in=(text,))):
+                scope = Scope("default", BASE, BASE + timedelta(days=1), Filter(((Dimension.NAME, strings),)))
+                assert await real.record_count(scope) == 0
+            assert await real.record_count(Scope("default", BASE, BASE + timedelta(days=1), Filter(search=text))) == 0
+
+
+async def test_a_question_that_takes_too_long(database: str) -> None:
+    async with open_reader(database, connections=1, statement_timeout=0.05) as reader, reader.snapshot() as snapshot:
+        with pytest.raises(QueryTimeout, match="took too long"):
+            await snapshot._fetch("SELECT pg_sleep(5)")
+
+
+async def test_a_database_that_is_away() -> None:
+    async with open_reader("postgresql://me@127.0.0.1:1/x", connections=1, statement_timeout=1) as reader:
+        with pytest.raises(QueryUnavailable, match="cannot answer now"):
+            async with reader.snapshot():
+                raise AssertionError("unreachable")
+        with pytest.raises(QueryUnavailable):
+            await reader.pending_migrations()
+
+
+async def test_connections_that_were_cut_are_replaced(database: str) -> None:
+    scope = Scope("default", BASE, BASE + timedelta(days=1))
+    connection = await asyncpg.connect(database)
+
+    async def ask(reader: Reader) -> Totals:
+        async with reader.snapshot() as snapshot:
+            return await snapshot.totals(scope)
+
+    async with open_reader(database, connections=1, statement_timeout=5) as reader:
+        assert await ask(reader) == Totals()
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'usage-graph reader'"
+        )
+        try:
+            await ask(reader)
+        except QueryUnavailable:
+            assert await ask(reader) == Totals()
+    await connection.close()
