@@ -54,6 +54,7 @@ _SEARCHED = (
     "(usage_search_text(r.name, r.agent, r.conversation, r.user_id, r.request_model, r.response_model) "
     'COLLATE "default")'
 )
+_SEARCHED_FIELDS = ("r.name", "r.agent", "r.conversation", "r.user_id", _MODEL)
 _SEPARATOR = "\x1f"
 
 
@@ -89,11 +90,13 @@ def conditions(filter_: Filter, parameters: Parameters, *, of_records: bool) -> 
 
 
 def _search_condition(search: str, parameters: Parameters) -> str:
-    # The separator is in no field, so a search for it would match between two.
-    if _SEPARATOR in search or not _is_storable(search):
+    if not _is_storable(search):
         return "false"
     literal = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"{_SEARCHED} ILIKE {parameters.add(f'%{literal}%')}::text"
+    pattern = f"{parameters.add(f'%{literal}%')}::text"
+    if _SEPARATOR in search:  # would match between two fields of the indexed text
+        return "(" + " OR ".join(f'{field} COLLATE "default" ILIKE {pattern}' for field in _SEARCHED_FIELDS) + ")"
+    return f"{_SEARCHED} ILIKE {pattern}"
 
 
 def _is_storable(text: str) -> bool:
