@@ -1,0 +1,127 @@
+"""Rate cards: a model's prices as integers, so that pricing a call is a handful of exact multiplications.
+
+A rate is USD per token in units of 1e-12 (pico-USD), or finer where the price data is; a cost is rounded once, half to
+even, to nano-USD.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelPrice, TieredPrices
+
+PICO = 12
+NANO = 9
+_PER_MILLION = 6
+_PER_THOUSAND = 3
+
+# What a token is priced as, and as what if the model has no price of its own for that.
+_KINDS = (
+    ("input_mtok", None),
+    ("cache_read_mtok", "input_mtok"),
+    ("cache_write_mtok", "input_mtok"),
+    ("cache_write_1h_mtok", "cache_write_mtok"),
+    ("output_mtok", None),
+    ("output_reasoning_mtok", "output_mtok"),
+)
+_PER_CALL = "requests_kcount"
+
+
+class Rates(NamedTuple):
+    """Prices per token by kind and per call, in the units of their card. 0 where the model charges nothing."""
+
+    input: int
+    cache_read: int
+    cache_write: int
+    cache_write_1h: int
+    output: int
+    reasoning: int
+    call: int
+
+
+class RateCard(NamedTuple):
+    """``steps``: the rates for calls with more than so many input tokens, most first; ``unit``: how many make 1e-9 USD.
+
+    All tokens of a call are priced at its step, not only those above it.
+    """
+
+    steps: tuple[tuple[int, Rates], ...]
+    unit: int
+
+    def cost_nano(
+        self,
+        input_tokens: int | None,
+        output_tokens: int | None,
+        cache_read: int,
+        cache_write: int,
+        cache_write_1h: int,
+        reasoning: int,
+    ) -> int | None:
+        """Nano-USD of inclusive tokens; ``None`` where a count that the model charges for is unknown."""
+        if input_tokens is None and output_tokens is None:
+            return None
+        rates = self._rates(input_tokens or 0)
+        if (input_tokens is None and rates.input) or (output_tokens is None and rates.output):
+            return None
+        units = (
+            ((input_tokens or 0) - cache_read - cache_write) * rates.input
+            + cache_read * rates.cache_read
+            + (cache_write - cache_write_1h) * rates.cache_write
+            + cache_write_1h * rates.cache_write_1h
+            + ((output_tokens or 0) - reasoning) * rates.output
+            + reasoning * rates.reasoning
+            + rates.call
+        )
+        nano, rest = divmod(units, self.unit)
+        return nano + (2 * rest + (nano & 1) > self.unit)
+
+    def _rates(self, input_tokens: int) -> Rates:
+        for above, rates in self.steps[:-1]:
+            if input_tokens > above:
+                return rates
+        return self.steps[-1][1]
+
+
+def card_of(price: "ModelPrice", *, free: bool) -> RateCard | None:
+    """The card of one of ``genai-prices``' entries; ``None`` if it has no price of tokens.
+
+    ``free``: an entry without any price is one of a model that costs nothing.
+    """
+    found = {kind: (_base(value), _steps(value)) for kind, _ in _KINDS if (value := getattr(price, kind)) is not None}
+    if not found and not (free and not any(value is not None for value in vars(price).values())):
+        return None
+    call = getattr(price, _PER_CALL)
+    prices = [amount for base, steps in found.values() for amount in (base, *(amount for _, amount in steps))]
+    scale = max([PICO, *(_PER_MILLION + _digits(p) for p in prices), _PER_THOUSAND + _digits(call) if call else 0])
+    bounds = sorted({start for _, steps in found.values() for start, _ in steps}, reverse=True)
+
+    def rates(above: int) -> Rates:
+        """At more than ``above`` input tokens."""
+        of: dict[str | None, int] = {None: 0}
+        for kind, otherwise in _KINDS:
+            if kind not in found:
+                of[kind] = of[otherwise]
+                continue
+            base, steps = found[kind]
+            amount = next((amount for start, amount in reversed(steps) if above >= start), base)
+            of[kind] = int(amount.scaleb(scale - _PER_MILLION))
+        per_call = int(call.scaleb(scale - _PER_THOUSAND)) if call else 0
+        return Rates._make((*(of[kind] for kind, _ in _KINDS), per_call))
+
+    return RateCard(tuple((above, rates(above)) for above in (*bounds, -1)), 10 ** (scale - NANO))
+
+
+def _base(price: "Decimal | TieredPrices") -> Decimal:
+    return price if isinstance(price, Decimal) else price.base
+
+
+def _steps(price: "Decimal | TieredPrices") -> Sequence[tuple[int, Decimal]]:
+    """(above so many input tokens, price), least first."""
+    return () if isinstance(price, Decimal) else [(tier.start, tier.price) for tier in price.tiers]
+
+
+def _digits(amount: Decimal) -> int:
+    """Digits after the point."""
+    exponent = amount.as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0

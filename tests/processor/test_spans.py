@@ -1,0 +1,331 @@
+"""Spans to records: which attribute becomes which field, defaults, rejections, and hostile input."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.processor.conftest import CHAT, NOW, START, a_span, nanoseconds
+from usage_graph.processor import WANTED, WANTED_RESOURCE, Pricing, Processor, Rejection, Resource, Scope, check
+from usage_graph.processor.reading import Found, Origin
+from usage_graph.processor.semconv import INHERITED_FIELDS, RESOURCE_FIELDS, SPAN_FIELDS
+from usage_graph.usage import MAX_COST_NANO, MAX_CREDITS_NANO, MAX_TOKENS, UsageRecord, record_id
+
+Call = Callable[..., UsageRecord]
+IDENTITY = ("source", "name", "agent", "conversation", "user_id", "channel")
+
+
+def test_a_whole_record(call: Call) -> None:
+    record = call(
+        {
+            "usage_graph.source": "memory",
+            "usage_graph.name": "Extract facts",
+            "usage_graph.channel": "web",
+            "usage_graph.agent": "librarian",
+            "usage_graph.conversation": "c-1",
+            "usage_graph.user": "u-1",
+            "usage_graph.credits": "1.5",
+            "usage_graph.cost": "0.25",
+            "gen_ai.response.model": "gpt-4o-2024-08-06",
+            "gen_ai.usage.input_tokens": 1000,
+            "gen_ai.usage.output_tokens": 100,
+            "gen_ai.usage.cache_read.input_tokens": 800,
+            "gen_ai.usage.cache_write.input_tokens": 10,
+            "gen_ai.usage.reasoning.output_tokens": 50,
+        },
+        resource={"service.name": "shop", "deployment.environment.name": "staging", "usage_graph.project": "acme"},
+    )
+    assert record == UsageRecord(
+        project="acme",
+        started_at=START,
+        id=record_id("acme", b"\1" * 16, b"\2" * 8),
+        trace_id=b"\1" * 16,
+        span_id=b"\2" * 8,
+        duration_us=2_000_000,
+        failed=False,
+        error_type=None,
+        source="memory",
+        operation="chat",
+        name="Extract facts",
+        agent="librarian",
+        conversation="c-1",
+        user_id="u-1",
+        channel="web",
+        service="shop",
+        environment="staging",
+        provider="openai",
+        request_model="gpt-4o",
+        response_model="gpt-4o-2024-08-06",
+        input_tokens=1000,
+        output_tokens=100,
+        cache_read_tokens=800,
+        cache_write_tokens=10,
+        reasoning_tokens=50,
+        cost_nano=250_000_000,
+        cost_reported=True,
+        credits_nano=1_500_000_000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "source", "agent", "name", "operation"),
+    [
+        ({}, "chat", None, None, "chat"),
+        ({"gen_ai.operation.name": "embeddings"}, "embeddings", None, None, "embeddings"),
+        ({"gen_ai.agent.name": "weather"}, "agent", "weather", None, "chat"),
+        ({"gen_ai.agent.id": "a-1"}, "agent", "a-1", None, "chat"),
+        ({"gen_ai.agent.name": " "}, "chat", None, None, "chat"),
+        ({"usage_graph.agent": "night", "gen_ai.agent.name": "weather"}, "agent", "night", None, "chat"),
+        ({"usage_graph.source": "memory"}, "memory", None, None, "chat"),
+        ({"usage_graph.source": "memory", "gen_ai.agent.name": "weather"}, "memory", "weather", None, "chat"),
+        ({"usage_graph.source": ""}, "chat", None, None, "chat"),
+        ({"usage_graph.source": ["memory"]}, "chat", None, None, "chat"),
+        ({"usage_graph.name": "Report"}, "chat", None, "Report", "chat"),
+        ({"ai.telemetry.functionId": "weather-fn"}, "chat", None, "weather-fn", "chat"),
+        ({"ai.telemetry.functionId": "fn", "usage_graph.name": "Report"}, "chat", None, "Report", "chat"),
+        ({"traceloop.entity.path": "", "traceloop.workflow.name": "flow"}, "chat", None, "flow", "chat"),
+        ({"gen_ai.prompt.name": "greeting"}, "chat", None, "greeting", "chat"),
+    ],
+)
+def test_source_name_agent_and_operation(
+    call: Call, attributes: dict[str, Any], source: str, agent: str | None, name: str | None, operation: str
+) -> None:
+    """A span's own name ("chat gpt-4o") is never the name of what was used."""
+    record = call(attributes)
+    assert (record.source, record.agent, record.name, record.operation) == (source, agent, name, operation)
+
+
+@pytest.mark.parametrize(
+    ("field", "attributes", "expected"),
+    [
+        ("conversation", {"session.id": "set by the user", "gen_ai.conversation.id": "made up"}, "set by the user"),
+        ("conversation", {"session.id": "[Scrubbed due to 'session']", "gen_ai.conversation.id": "c"}, "c"),
+        ("conversation", {"traceloop.association.properties.thread_id": "t"}, "t"),
+        ("conversation", {"langsmith.metadata.session_id": "s"}, "s"),
+        ("conversation", {"ai.telemetry.metadata.sessionId": "s"}, "s"),
+        ("conversation", {"ai.settings.context.chatId": "s"}, "s"),
+        ("conversation", {"metadata": '{"plan": "pro", "thread_id": "t"}'}, "t"),
+        ("conversation", {"metadata": "not json"}, None),
+        ("conversation", {"langsmith.trace.session_name": "a project"}, None),
+        ("user_id", {"user.id": "u", "enduser.id": "e"}, "u"),
+        ("user_id", {"gen_ai.request.user": "", "llm.user": "u"}, "u"),
+        ("user_id", {"cursor.user.id": 42}, "42"),
+        ("user_id", {"user.id": True}, None),
+        ("user_id", {"ai.telemetry.metadata.userId": "u"}, "u"),
+        ("user_id", {"traceloop.association.properties.user_id": "u"}, "u"),
+        ("channel", {"channel": "web"}, "web"),
+        ("channel", {"ai.telemetry.metadata.channel": "web"}, "web"),
+        ("channel", {"langfuse.trace.metadata.channel": '"web"'}, "web"),
+        ("channel", {"metadata": '{"channel": "web"}'}, "web"),
+        ("agent", {"traceloop.association.properties.lc_agent_name": "weather"}, "weather"),
+        ("request_model", {"gen_ai.request.model": "a", "llm.model_name": "b"}, "a"),
+        ("request_model", {"gen_ai.request.model": None, "ai.model.id": "a"}, "a"),
+        ("response_model", {"gen_ai.response.model": "a", "llm.model_name": "b"}, "a"),
+        ("response_model", {"llm.model_name": "b"}, "b"),
+        ("error_type", {"error.type": "RateLimitError"}, "RateLimitError"),
+        ("credits_nano", {"usage_graph.credits": 2}, 2 * 10**9),
+        ("credits_nano", {"usage_graph.credits": 0, "github.copilot.nano_aiu": 5}, 0),
+        ("credits_nano", {"github.copilot.nano_aiu": 5}, 5),
+        ("credits_nano", {"usage_graph.credits": -2}, 0),
+        ("credits_nano", {}, 0),
+    ],
+)
+def test_where_a_field_is_read(call: Call, field: str, attributes: dict[str, Any], expected: Any) -> None:
+    assert getattr(call(attributes), field) == expected
+
+
+def test_our_own_attributes_win_over_all(call: Call) -> None:
+    ours = {f"usage_graph.{name}": "ours" for name in ("source", "name", "agent", "conversation", "user", "channel")}
+    theirs = {key: "theirs" for field in SPAN_FIELDS[:6] for key in field.keys if key not in ours}
+    for attributes in ({**ours, **theirs}, {**theirs, **ours}):
+        record = call(attributes, resource=dict.fromkeys(WANTED_RESOURCE, "theirs"))
+        assert {getattr(record, field) for field in IDENTITY} == {"ours"}
+
+
+def test_the_span_then_the_scope_then_the_resource(call: Call) -> None:
+    both = {
+        "resource": {"usage_graph.user": "resource", "usage_graph.channel": "resource"},
+        "scope_attributes": {"usage_graph.user": "scope"},
+    }
+    record = call({"usage_graph.user": "span"}, **both)
+    assert (record.user_id, record.channel) == ("span", "resource")
+    assert call({}, **both).user_id == "scope"
+    assert call({}, resource={"user.id": "u", "usage_graph.agent": "a"}).source == "agent"
+
+
+def test_service_and_environment_are_the_resources_first(call: Call) -> None:
+    span = {"service.name": "span", "deployment.environment": "span"}
+    resource = {"service.name": "resource", "deployment.environment.name": "resource"}
+    of_both, of_span = call(span, resource=resource), call(span, resource={"service.name": "unknown_service:python"})
+    assert (of_both.service, of_both.environment) == ("resource", "resource")
+    assert (of_span.service, of_span.environment) == ("span", "span")
+    assert call({}, resource={"deployment.environment": "old"}).environment == "old"
+    assert call({}, resource={"service.name": "unknown_service"}).service is None
+
+
+def test_a_resources_session_and_monitoring_agent_are_not_the_calls(call: Call) -> None:
+    record = call({}, resource={"session.id": "a window", "agent.name": "collector", "channel": "x"})
+    assert (record.conversation, record.agent, record.channel) == (None, None, None)
+
+
+def test_project(call: Call) -> None:
+    own, oinf = {"usage_graph.project": "own"}, {"openinference.project.name": "oinf"}
+    assert call().project == "default"
+    assert call(resource={**oinf}).project == "oinf"
+    assert call(resource={**oinf, **own}).project == "own"
+    assert call(resource={**own}, project="header").project == "header"
+    assert call(resource={"usage_graph.project": " "}).project == "default"
+    assert call(resource={"usage_graph.project": "p\0" * 300}).project == "p" * 256
+    assert call(project="header").id == record_id("header", b"\1" * 16, b"\2" * 8)
+
+
+def test_another_resource_is_another_origin(processor: Processor) -> None:
+    """What is remembered of the last resource and scope is not taken for the next one's."""
+    resources = [Resource({"service.name": name}) for name in ("a", "b")]
+    scopes = [Scope("s", "", {"usage_graph.user": user}) for user in ("u", "v")]
+    for resource in resources * 2:
+        for scope in scopes * 2:
+            record = processor.record(resource, scope, a_span(CHAT), project=None, now=NOW)
+            assert isinstance(record, UsageRecord)
+            assert record.service == resource.attributes["service.name"]
+            assert record.user_id == scope.attributes["usage_graph.user"]
+
+
+@pytest.mark.parametrize(
+    ("status_code", "attributes", "failed"),
+    [
+        (0, {}, False),
+        (1, {}, False),
+        (2, {}, True),
+        (0, {"error.type": "timeout"}, True),
+        (0, {"error.type": ""}, False),
+        (0, {"langfuse.observation.level": "ERROR"}, True),
+        (0, {"langfuse.observation.level": "WARNING"}, False),
+    ],
+)
+def test_failed(call: Call, status_code: int, attributes: dict[str, Any], failed: bool) -> None:
+    assert call(attributes, status_code=status_code).failed is failed
+
+
+def test_times_are_exact_to_the_microsecond(call: Call) -> None:
+    start = 1_699_999_999_123_456_789
+    record = call(start_ns=start, end_ns=start + 1_500_999)
+    assert record.started_at == datetime(2023, 11, 14, 22, 13, 19, 123_456, UTC)
+    assert record.duration_us == 1500
+
+
+@pytest.mark.parametrize("end", [0, 1, nanoseconds(START) - 1])
+def test_a_missing_or_wrong_end_is_no_duration(call: Call, end: int) -> None:
+    assert call(end_ns=end).duration_us == 0
+
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"trace_id": b""}, "no trace id"),
+        ({"trace_id": bytes(16)}, "no trace id"),
+        ({"trace_id": b"\1" * 15}, "no trace id"),
+        ({"span_id": b""}, "no span id"),
+        ({"span_id": bytes(8)}, "no span id"),
+        ({"span_id": b"\1" * 9}, "no span id"),
+        ({"start_ns": 0}, "no start time"),
+        ({"start_ns": -1}, "nanoseconds"),
+        ({"start_ns": 1_795_000_000}, "nanoseconds"),
+        ({"start_ns": 1_795_000_000_000_000}, "nanoseconds"),
+        ({"start_ns": nanoseconds(NOW + HOUR) + 1}, "future"),
+        ({"start_ns": 2**64 - 1}, "future"),
+        ({"end_ns": nanoseconds(NOW + HOUR) + 1}, "future"),
+        ({"end_ns": 2**64 - 1}, "future"),
+    ],
+)
+def test_spans_that_can_be_no_record(process: Callable[..., Any], changes: dict[str, Any], reason: str) -> None:
+    for attributes in (CHAT, {}):
+        outcome = process(attributes, **changes)
+        assert isinstance(outcome, Rejection)
+        assert reason in outcome.reason
+    span = a_span(CHAT, **changes)
+    assert check(span.trace_id, span.span_id, span.start_ns, span.end_ns, nanoseconds(NOW)) == outcome
+
+
+@pytest.mark.parametrize("at", [datetime(1971, 1, 2, tzinfo=UTC), datetime(2015, 5, 5, tzinfo=UTC), NOW, NOW + HOUR])
+def test_any_past_is_fine_and_an_hour_of_the_future(call: Call, at: datetime) -> None:
+    assert call(start_ns=nanoseconds(at), end_ns=nanoseconds(at)).started_at == at
+
+
+def test_the_tables_and_what_is_unpacked_agree() -> None:
+    assert Found._fields == (*(field.name for field in SPAN_FIELDS), "exclusive")
+    assert Origin._fields == tuple(field.name for field in (*INHERITED_FIELDS, *RESOURCE_FIELDS))
+    assert all(len(set(field.keys)) == len(field.keys) for field in SPAN_FIELDS)
+
+
+def test_the_allow_list_names_no_content() -> None:
+    content = ("messages", "prompt.", "completion.", "input.value", "output.value", "instructions", "tool", "events")
+    assert [key for key in WANTED if any(word in key for word in content) and "_details." not in key] == [
+        key for key in WANTED if key == "gen_ai.prompt.name"
+    ]
+    assert not any(key.endswith((".", "*")) for key in WANTED | WANTED_RESOURCE)
+
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=300)
+    | st.text(st.characters(categories=["Cs", "Cc"]), max_size=5)
+    | st.binary(max_size=5)
+    | st.sampled_from(
+        ["gpt-4o", "claude-sonnet-4-5", "anthropic", "1e30", "-1", "NaN", "x" * 10_000, "{", '{"total": 1e999}']
+    ),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+usage_numbers = st.sampled_from([0, 1, 100, 10**12, 1.5, "7", -1, True, float("nan"), 10**30])
+token_keys = [key for field in SPAN_FIELDS if field.name in Found._fields[12:19] for key in field.keys]
+
+
+@given(
+    leaf=st.sampled_from([CHAT, {"openinference.span.kind": "LLM"}, {"ai.operationId": "ai.embed.doEmbed"}, {}]),
+    attributes=st.dictionaries(st.sampled_from(sorted(WANTED)), anything, max_size=15),
+    numbers=st.dictionaries(st.sampled_from(token_keys), usage_numbers, max_size=6),
+    resource=st.dictionaries(st.sampled_from(sorted(WANTED_RESOURCE)), anything, max_size=4),
+    scope=st.sampled_from(["", "ai", "openlit.x", "logfire.openai", "com.anthropic.claude_code.tracing"]),
+    status=st.integers(0, 3),
+    end=st.integers(0, nanoseconds(NOW)),
+)
+@settings(deadline=None, max_examples=200)
+def test_whatever_comes_a_record_is_fit_to_store(pricing: Pricing, leaf: dict[str, Any], **sent: Any) -> None:
+    """Invariants 5 and 7: text is storable, numbers are bounded, unknown cost is not 0; nothing raises."""
+    attributes = {**leaf, **sent["attributes"], **sent["numbers"]}
+    record = Processor(pricing=pricing).record(
+        Resource(sent["resource"]),
+        Scope(sent["scope"], "", sent["resource"]),
+        a_span(attributes, status_code=sent["status"], end_ns=sent["end"]),
+        project=None,
+        now=NOW,
+    )
+    assert record is None or isinstance(record, UsageRecord)
+    if record is None:
+        return
+    texts = [value for value in record if isinstance(value, str)]
+    for text in texts:
+        text.encode()
+    assert all("\0" not in text and text.strip() and len(text) <= 256 for text in texts)
+    counts = [
+        getattr(record, f"{kind}_tokens") for kind in ("input", "output", "cache_read", "cache_write", "reasoning")
+    ]
+    assert all(count is None or (type(count) is int and 0 <= count <= MAX_TOKENS) for count in counts)
+    tokens_in, tokens_out, read, write, reasoning = counts
+    assert tokens_in is None or (read or 0) + (write or 0) <= tokens_in
+    assert tokens_out is None or (reasoning or 0) <= tokens_out
+    assert record.cost_nano is None or (type(record.cost_nano) is int and 0 <= record.cost_nano <= MAX_COST_NANO)
+    assert not (record.cost_reported and (record.cost_nano is None or (record.cost_nano == 0 and record.total_tokens)))
+    assert 0 <= record.credits_nano <= MAX_CREDITS_NANO
+    assert record.duration_us >= 0
+    assert record.operation in ("chat", "completion", "embeddings", "rerank", "image", "audio", "other")
