@@ -1,0 +1,79 @@
+"""OTLP over gRPC, beside HTTP in the same event loop.
+
+Messages reach the handlers as bytes, so that they take the same way through decoding as those over HTTP.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import grpc
+
+from usage_graph.errors import ExportError
+from usage_graph.receiver.encoding import PROTOBUF, export
+from usage_graph.receiver.intake import Intake
+from usage_graph.receiver.project import HEADER, named_project
+from usage_graph.receiver.service import Service, Signal
+from usage_graph.receiver.status import failure
+
+_log = logging.getLogger("usage_graph.receiver")
+
+_METHODS = {
+    "/opentelemetry.proto.collector.trace.v1.TraceService/Export": Signal.TRACES,
+    "/opentelemetry.proto.collector.logs.v1.LogsService/Export": Signal.LOGS,
+    "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": Signal.METRICS,
+}
+
+_Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+def server(service: Service, *, max_body_bytes: int, intake: Intake) -> grpc.aio.Server:
+    """A server without a port; adding one that is taken fails. gzip is on, as gRPC has it.
+
+    ``max_body_bytes`` bounds a message as sent and decompressed (gRPC answers RESOURCE_EXHAUSTED by itself),
+    ``intake`` all of them.
+    """
+    made = grpc.aio.server(
+        options=(
+            ("grpc.max_receive_message_length", max_body_bytes),
+            # Several processes on one port would each get a part of the requests, unnoticed.
+            ("grpc.so_reuseport", 0),
+        )
+    )
+    made.add_generic_rpc_handlers((_Handlers(service, intake),))
+    return made
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    """The Export methods of the three signals; gRPC answers UNIMPLEMENTED to any other."""
+
+    def __init__(self, service: Service, intake: Intake) -> None:
+        self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            method: grpc.unary_unary_rpc_method_handler(_behaviour(service, signal, intake))
+            for method, signal in _METHODS.items()
+        }
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
+        return self._handlers.get(handler_call_details.method)
+
+
+def _behaviour(service: Service, signal: Signal, intake: Intake) -> Callable[[bytes, _Context], Awaitable[bytes]]:
+    async def run(message: bytes, context: _Context) -> bytes:
+        try:
+            with intake.hold() as hold:
+                hold.grow(len(message))
+                return await export(service, signal, PROTOBUF, message, project=_project(context))
+        except ExportError as error:
+            failed = failure(error)
+        except Exception as error:
+            _log.exception("an OTLP/gRPC request failed")
+            failed = failure(error)
+        details = (("grpc-status-details-bin", PROTOBUF.encode_failure(failed)),)
+        await context.abort(failed.code, failed.message, trailing_metadata=details)
+        raise AssertionError("abort always raises")
+
+    return run
+
+
+def _project(context: _Context) -> str | None:
+    metadata = context.invocation_metadata() or ()
+    return named_project(next((str(value) for key, value in metadata if key == HEADER), None))

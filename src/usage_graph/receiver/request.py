@@ -1,0 +1,65 @@
+"""An OTLP traces request as the service sees it: spans, decoded one by one while they are iterated."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+from usage_graph.processor.semconv import LEAF_RULES, PROVIDER_KEYS, SPAN_TYPE
+from usage_graph.processor.spans import Rejection, Resource, Scope, Span
+
+LEAF_KEYS = frozenset((*(rule.key for rule in LEAF_RULES), *PROVIDER_KEYS, SPAN_TYPE))
+"""Every LLM call has one of these attributes; asking for keys is cheaper than searching the span's bytes for them."""
+
+
+class Outline(NamedTuple):
+    """What is left of a span that cannot be an LLM call: the arguments of ``processor.spans.check``."""
+
+    trace_id: bytes
+    span_id: bytes
+    start_ns: int
+    end_ns: int
+
+
+class Call(NamedTuple):
+    """A span that may be an LLM call, with those of its attributes that the processor asks for."""
+
+    resource: Resource
+    scope: Scope
+    span: Span
+
+
+Decoded = Call | Outline | Rejection
+
+
+class TraceRequest(NamedTuple):
+    """``spans`` can be iterated once; ``size`` is that of the body in bytes, decompressed."""
+
+    spans: Iterator[Decoded]
+    size: int
+
+
+class Reader(Protocol):
+    """Reads the parts of a request in one encoding. What it cannot read is a rejection of the spans concerned."""
+
+    def resource(self, raw: Any, /) -> Resource | Rejection: ...
+
+    def scope(self, raw: Any, /) -> Scope | Rejection: ...
+
+    def span(self, raw: Any, /) -> Span | Outline | Rejection: ...
+
+
+def walk(resource_spans: Iterable[Any] | None, reader: Reader) -> Iterator[Decoded]:
+    """Every span of a request, in order. The encodings share the names of the fields walked here."""
+    for group in resource_spans or ():
+        resource = reader.resource(group.resource)
+        for scope_spans in group.scope_spans or ():
+            scope = reader.scope(scope_spans.scope)
+            for raw in scope_spans.spans or ():
+                span = reader.span(raw)
+                if not isinstance(span, Span):
+                    yield span
+                elif isinstance(resource, Rejection):
+                    yield resource
+                elif isinstance(scope, Rejection):
+                    yield scope
+                else:
+                    yield Call(resource, scope, span)

@@ -1,0 +1,111 @@
+"""The part of OTLP's protobuf schema that the hot path reads, built at run time.
+
+It is wire-compatible with ``opentelemetry.proto`` and better here in two ways. A span is ``bytes`` until its turn comes
+(on the wire an embedded message is a length-delimited field like any other), so that a broken one harms only itself and
+long requests are parsed in small steps. Attributes are a ``map``, which the wire does not tell from ``repeated
+KeyValue``, so that what nobody asks for never becomes a Python object.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.internal import api_implementation
+
+from usage_graph.errors import StartupError
+
+_PACKAGE = "usage_graph.otlp"
+_Field = descriptor_pb2.FieldDescriptorProto
+
+_SCALARS = frozenset(("string", "bytes", "bool", "int32", "int64", "fixed64", "double"))
+_ONE, _MANY, _ONEOF, _MAP = "one", "many", "oneof", "map"
+_Row = tuple[str, int, str, str]
+
+# message -> (field, number, type or message name, how many); numbers and types are those of opentelemetry.proto.
+_MESSAGES: dict[str, Sequence[_Row]] = {
+    "AnyValue": (
+        ("string_value", 1, "string", _ONEOF),
+        ("bool_value", 2, "bool", _ONEOF),
+        ("int_value", 3, "int64", _ONEOF),
+        ("double_value", 4, "double", _ONEOF),
+        ("array_value", 5, "ArrayValue", _ONEOF),
+        ("kvlist_value", 6, "KeyValueList", _ONEOF),
+        ("bytes_value", 7, "bytes", _ONEOF),
+    ),
+    "ArrayValue": (("values", 1, "AnyValue", _MANY),),
+    "KeyValueList": (("values", 1, "AnyValue", _MAP),),
+    "Status": (("code", 3, "int32", _ONE),),
+    "Span": (
+        ("trace_id", 1, "bytes", _ONE),
+        ("span_id", 2, "bytes", _ONE),
+        ("parent_span_id", 4, "bytes", _ONE),
+        ("name", 5, "string", _ONE),
+        ("kind", 6, "int32", _ONE),
+        ("start_time_unix_nano", 7, "fixed64", _ONE),
+        ("end_time_unix_nano", 8, "fixed64", _ONE),
+        ("attributes", 9, "AnyValue", _MAP),
+        ("status", 15, "Status", _ONE),
+    ),
+    "Scope": (("name", 1, "string", _ONE), ("version", 2, "string", _ONE), ("attributes", 3, "AnyValue", _MAP)),
+    "ScopeSpans": (("scope", 1, "bytes", _ONE), ("spans", 2, "bytes", _MANY)),
+    "Resource": (("attributes", 1, "AnyValue", _MAP),),
+    "ResourceSpans": (("resource", 1, "bytes", _ONE), ("scope_spans", 2, "ScopeSpans", _MANY)),
+    "TracesRequest": (("resource_spans", 1, "ResourceSpans", _MANY),),
+    # Logs and metrics: well-formed or not is all that is asked yet.
+    "OtherRequest": (("resources", 1, "bytes", _MANY),),
+}
+
+
+def _describe() -> descriptor_pb2.FileDescriptorProto:
+    file = descriptor_pb2.FileDescriptorProto(name="usage_graph_otlp.proto", package=_PACKAGE, syntax="proto3")
+    for name, rows in _MESSAGES.items():
+        message = file.message_type.add(name=name)
+        if any(how == _ONEOF for _, _, _, how in rows):
+            message.oneof_decl.add(name="value")
+        for field, number, type_, how in rows:
+            row = message.field.add(name=field, number=number)
+            row.label = _Field.LABEL_REPEATED if how in (_MANY, _MAP) else _Field.LABEL_OPTIONAL
+            if how == _ONEOF:
+                row.oneof_index = 0
+            if how == _MAP:
+                type_ = _describe_entry(message, field, type_)
+            if type_ in _SCALARS:
+                row.type = _Field.Type.Value(f"TYPE_{type_.upper()}")
+            else:
+                row.type, row.type_name = _Field.TYPE_MESSAGE, f".{_PACKAGE}.{type_}"
+    return file
+
+
+def _describe_entry(message: descriptor_pb2.DescriptorProto, field: str, value: str) -> str:
+    """Declare ``message``'s map entry from string to ``value``; returns its name."""
+    entry = message.nested_type.add(name=field.capitalize() + "Entry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, label=_Field.LABEL_OPTIONAL, type=_Field.TYPE_STRING)
+    held = entry.field.add(name="value", number=2, label=_Field.LABEL_OPTIONAL, type=_Field.TYPE_MESSAGE)
+    held.type_name = f".{_PACKAGE}.{value}"
+    return f"{message.name}.{entry.name}"
+
+
+_pool = descriptor_pool.DescriptorPool()
+_pool.AddSerializedFile(_describe().SerializeToString())
+
+
+def _message(name: str) -> Any:
+    return message_factory.GetMessageClass(_pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
+
+
+# Classes made at run time have no static type; what they hold is in the table above.
+Span = _message("Span")
+Scope = _message("Scope")
+Resource = _message("Resource")
+TracesRequest = _message("TracesRequest")
+OtherRequest = _message("OtherRequest")
+
+
+def require_compiled_protobuf() -> None:
+    """Raises: StartupError: protobuf runs in pure Python here, which takes some 280 times as long."""
+    if (found := api_implementation.Type()) != "upb":
+        raise StartupError(
+            f"protobuf runs with its {found!r} implementation, not with the compiled one ('upb'). "
+            "Unset PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION, or reinstall protobuf from a wheel made for this platform."
+        )

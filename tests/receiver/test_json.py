@@ -1,0 +1,223 @@
+"""OTLP/JSON beyond what protobuf's JSON writer produces: what real senders and careless ones write."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.receiver.payloads import llm_span, request, to_json
+from usage_graph.errors import MalformedRequest
+from usage_graph.processor.spans import Rejection
+from usage_graph.receiver.json import decode_traces
+from usage_graph.receiver.request import Call, Outline
+
+_VALUE = "gen_ai.usage.input_tokens"
+
+
+def document() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(to_json(request(llm_span(1))))
+    return loaded
+
+
+def decode(changes: dict[str, Any]) -> Any:
+    """The one span of a request whose span has ``changes``."""
+    made = document()
+    made["resourceSpans"][0]["scopeSpans"][0]["spans"][0].update(changes)
+    (found,) = decode_traces(json.dumps(made).encode()).spans
+    return found
+
+
+def decode_value(value: Any, key: str = _VALUE) -> Any:
+    attributes = [
+        {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+        {"key": key, "value": value},
+    ]
+    found = decode({"attributes": attributes})
+    assert isinstance(found, Call), found
+    return found.span.attributes[key]
+
+
+@pytest.mark.parametrize(
+    ("value", "means"),
+    [
+        ({"intValue": 7}, 7),
+        ({"intValue": "7"}, 7),
+        ({"intValue": "-7"}, -7),
+        ({"intValue": 7.0}, 7),
+        ({"intValue": 0}, 0),
+        ({"intValue": 2**70}, 2**70),
+        ({"doubleValue": 1.5}, 1.5),
+        ({"doubleValue": 2}, 2.0),
+        ({"doubleValue": "1.5"}, 1.5),
+        ({"doubleValue": "Infinity"}, float("inf")),
+        ({"doubleValue": "-Infinity"}, float("-inf")),
+        ({"boolValue": False}, False),
+        ({"stringValue": ""}, ""),
+        ({"stringValue": None, "intValue": "3"}, 3),
+        ({"bytesValue": "AAE="}, b"\0\1"),
+        ({"arrayValue": {"values": [{"intValue": 1}, {}, None]}}, [1, None, None]),
+        ({"arrayValue": {"values": None}}, []),
+        ({"arrayValue": {}}, []),
+        ({"kvlistValue": {"values": [{"key": "a", "value": {"intValue": "1"}}, {"key": None}]}}, {"a": 1, "": None}),
+        ({"newValue": 1}, None),
+        ({}, None),
+        (None, None),
+    ],
+    ids=lambda case: str(case)[:40],
+)
+def test_values(value: Any, means: Any) -> None:
+    found = decode_value(value)
+    assert (type(found), found) == (type(means), means)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"intValue": "seven"},
+        {"intValue": 7.5},
+        {"intValue": True},
+        {"doubleValue": "much"},
+        {"doubleValue": 10**400},
+        {"stringValue": 7},
+        {"boolValue": "true"},
+        {"bytesValue": "?"},
+        {"arrayValue": [1]},
+        "bare",
+        7,
+    ],
+    ids=lambda case: str(case)[:40],
+)
+def test_wrongly_typed_values_reject_the_span(value: Any) -> None:
+    attributes = [{"key": "gen_ai.operation.name", "value": value}]
+    assert decode({"attributes": attributes}) == Rejection("span does not follow OTLP/JSON")
+
+
+def test_values_that_nobody_wants_are_not_looked_at() -> None:
+    attributes = document()["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"]
+    attributes.append({"key": "gen_ai.input.messages", "value": {"intValue": "not a number"}})
+    found = decode({"attributes": attributes})
+    assert isinstance(found, Call)
+    assert "gen_ai.input.messages" not in found.span.attributes
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "means"),
+    [
+        ({"traceId": "ABCDEF0123456789abcdef0123456789"}, "trace_id", bytes.fromhex("abcdef0123456789" * 2)),
+        ({"traceId": None}, "trace_id", b""),
+        ({"parentSpanId": ""}, "parent_span_id", b""),
+        ({"kind": "SPAN_KIND_CLIENT"}, "kind", 3),
+        ({"kind": "SPAN_KIND_NEW"}, "kind", 0),
+        ({"kind": None}, "kind", 0),
+        ({"status": {"code": "STATUS_CODE_ERROR"}}, "status_code", 2),
+        ({"status": {"code": 2}}, "status_code", 2),
+        ({"status": {}}, "status_code", 0),
+        ({"status": None}, "status_code", 0),
+        ({"startTimeUnixNano": "1784000000000000001"}, "start_ns", 1784000000000000001),
+        ({"startTimeUnixNano": 1784000000000000001}, "start_ns", 1784000000000000001),
+        ({"startTimeUnixNano": 1.784e18}, "start_ns", 1784000000000000000),
+        ({"startTimeUnixNano": ""}, "start_ns", 0),
+        ({"name": None}, "name", ""),
+        ({"unknown": {"nested": [1, "\ud800"]}}, "kind", 3),
+    ],
+    ids=str,
+)
+def test_fields(changes: dict[str, Any], field: str, means: Any) -> None:
+    found = decode(changes)
+    assert isinstance(found, Call), found
+    assert getattr(found.span, field) == means
+
+
+@pytest.mark.parametrize("identifier", ["0g" * 16, "abc", "AAECAwQFBgcICQoLDA0ODw==", "ab cd", "٣٣"])
+@pytest.mark.parametrize("field", ["traceId", "spanId", "parentSpanId"])
+def test_ids_that_are_not_hexadecimal(field: str, identifier: str) -> None:
+    assert decode({field: identifier}) == Rejection("span has an id that is not hexadecimal")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"startTimeUnixNano": "yesterday"}, {"startTimeUnixNano": 0.5}, {"name": 7}, {"attributes": {}}, {"status": 2}],
+    ids=str,
+)
+def test_wrongly_typed_fields_reject_the_span(changes: dict[str, Any]) -> None:
+    assert decode(changes) == Rejection("span does not follow OTLP/JSON")
+
+
+@pytest.mark.parametrize("bad", [None, 7, [], "span", {"traceId": 7}], ids=str)
+def test_a_bad_span_harms_only_itself(bad: Any) -> None:
+    made = document()
+    made["resourceSpans"][0]["scopeSpans"][0]["spans"].insert(0, bad)
+    first, second = decode_traces(json.dumps(made).encode()).spans
+    assert isinstance(first, Rejection)
+    assert isinstance(second, Call)
+
+
+@pytest.mark.parametrize("place", ["resource", "scope"])
+def test_a_bad_resource_or_scope_rejects_its_own_calls_only(place: str) -> None:
+    made = document()
+    bad = document()["resourceSpans"][0]
+    (bad if place == "resource" else bad["scopeSpans"][0])[place] = {"attributes": 7}
+    made["resourceSpans"].append(bad)
+    first, second = decode_traces(json.dumps(made).encode()).spans
+    assert isinstance(first, Call)
+    assert second == Rejection(f"span is in a {place} that does not follow OTLP/JSON")
+
+
+@pytest.mark.parametrize(
+    "nothing", [{}, {"resourceSpans": None}, {"resourceSpans": []}, {"resourceSpans": [{}]}], ids=str
+)
+def test_empty_requests(nothing: Any) -> None:
+    assert list(decode_traces(json.dumps(nothing).encode()).spans) == []
+
+
+@pytest.mark.parametrize(
+    "nothing", [{"scopeSpans": None}, {"scopeSpans": [{"spans": None}]}, {"resource": None}], ids=str
+)
+def test_absent_parts(nothing: Any) -> None:
+    assert list(decode_traces(json.dumps({"resourceSpans": [nothing]}).encode()).spans) == []
+
+
+@pytest.mark.parametrize(
+    ("escaped", "means"),
+    [
+        (r"\ud83d", "\ufffd"),
+        (r"\ude00", "\ufffd"),
+        (r"\uD83Dx", "\ufffdx"),
+        (r"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (r"\ud83d\ude00\ude00", "\U0001f600\ufffd"),
+        (r"\\ud83d\ude00", "\\ud83d\ufffd"),
+        (r"\\\ud83d", "\\\ufffd"),
+        (r"\\ud83d \ud800", "\\ud83d \ufffd"),
+    ],
+)
+def test_lone_surrogates_become_replacement_characters(escaped: str, means: str) -> None:
+    body = to_json(request(llm_span(1, attributes={"usage_graph.name": "@"}))).replace(b'"@"', f'"{escaped}"'.encode())
+    (found,) = decode_traces(body).spans
+    assert isinstance(found, Call)
+    assert found.span.attributes["usage_graph.name"] == means
+
+
+def _deep(depth: int) -> bytes:
+    """A request of two calls, the operation of the first nested ``depth`` times."""
+    nested = b'{"arrayValue":{"values":[' * depth + b"{}" + b"]}}" * depth
+    first = to_json(request(llm_span(1, attributes={"gen_ai.operation.name": "@"}), llm_span(2)))
+    return first.replace(b'{"stringValue": "@"}', nested)
+
+
+@pytest.mark.parametrize("depth", [1, 50, 300])
+def test_deep_values_harm_at_most_their_span(depth: int) -> None:
+    first, second = decode_traces(_deep(depth)).spans
+    assert isinstance(first, Call | Rejection)
+    assert isinstance(second, Call)
+
+
+@pytest.mark.parametrize("depth", [1_000, 40_000])
+def test_bottomless_values_are_malformed(depth: int) -> None:
+    with pytest.raises(MalformedRequest, match="nested too deeply"):
+        decode_traces(_deep(depth))
+
+
+def test_a_span_that_is_no_call_keeps_only_what_is_checked() -> None:
+    found = decode({"attributes": [{"key": "http.request.method", "value": {"stringValue": "GET"}}]})
+    assert isinstance(found, Outline)
+    assert found.span_id == b"\0\0\0\0\0\0\0\1"
