@@ -1,0 +1,15 @@
+"""GraphQL out: the schema, its limits, and the HTTP endpoint with GraphiQL. The only package with ``strawberry``.
+
+app         what the composition root mounts
+endpoint    GraphQL over HTTP: request -> operation -> response
+graphiql    the page for a browser, from the package's own assets
+schema      the executable schema, its SDL and the example operations
+query       Query, Usage and Node: what can be asked
+connection  records, a page at a time (Relay cursor connections)
+cursors     cursors and global ids: opaque texts
+types, enums, scalars, inputs      the vocabulary
+fields      the typed field decorator
+operation   what the fields of one operation share: one instant, one snapshot, each question once
+limits      what is refused before it runs
+failures    errors as clients see them
+"""

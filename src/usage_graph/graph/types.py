@@ -1,0 +1,206 @@
+"""Output types. Where the domain already has the shape, its objects are answered as they are (see ``UsageTotals``)."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Self
+from zoneinfo import ZoneInfo
+
+import strawberry
+
+from usage_graph import usage
+from usage_graph.graph.cursors import write_global_id
+from usage_graph.graph.enums import Bucket, CallStatus, CostStatus, Dimension
+from usage_graph.graph.scalars import BigInt
+from usage_graph.usage import Totals
+
+_SHARE = "This group's part of the whole by the chosen metric, 0 to 1; null where either is unknown or the whole is 0."
+
+
+@strawberry.type(
+    description="Sums over calls, the same everywhere: of a window, a bucket, a group or a consumer. Tokens and "
+    "credits that are unknown count as 0; `unmeasuredCalls` and `unpricedCalls` say how many calls that concerns."
+)
+class UsageTotals:
+    """The shape in which ``usage.Totals`` is answered; never instantiated."""
+
+    calls: BigInt = strawberry.field(description="Number of LLM calls.")
+    failed_calls: BigInt = strawberry.field(description="Calls that ended with an error.")
+    input_tokens: BigInt = strawberry.field(description="Input tokens, those read from or written to a cache included.")
+    output_tokens: BigInt = strawberry.field(description="Output tokens, reasoning included.")
+    total_tokens: BigInt = strawberry.field(description="Input plus output tokens.")
+    cache_read_tokens: BigInt = strawberry.field(description="Input tokens that were read from a cache.")
+    cache_write_tokens: BigInt = strawberry.field(description="Input tokens that were written to a cache.")
+    reasoning_tokens: BigInt = strawberry.field(description="Output tokens that were spent on reasoning.")
+    cost: Decimal | None = strawberry.field(
+        description="Cost of the priced calls in USD; 0 on zero calls, null where there are calls and none is priced."
+    )
+    unpriced_calls: BigInt = strawberry.field(description="Calls whose cost is unknown; they are not in `cost`.")
+    unmeasured_calls: BigInt = strawberry.field(description="Calls of which neither input nor output tokens are known.")
+    avg_cost: Decimal | None = strawberry.field(
+        description="Cost per priced call in USD, rounded half to even at 1e-9; null without a priced call."
+    )
+    credits: Decimal = strawberry.field(description="Credits, as the application reported them.")
+    avg_duration_ms: float | None = strawberry.field(
+        description="Mean duration of a call in milliseconds; null on zero calls."
+    )
+
+
+@strawberry.type(description="The window as it was resolved: half-open, `from` is part of it and `to` is not.")
+class ResolvedRange:
+    from_: datetime = strawberry.field(name="from", description="The first instant of the window.")
+    to: datetime = strawberry.field(description="The first instant after the window.")
+    timezone: ZoneInfo = strawberry.field(description="The time zone whose calendar the question follows.")
+
+
+@strawberry.type(description="How recent the data is, whatever the window and filter.")
+class Freshness:
+    """The shape in which ``usage.Freshness`` is answered; never instantiated."""
+
+    data_through: datetime | None = strawberry.field(
+        description="Start of the newest call received; null where there is none yet."
+    )
+    materialized_through: datetime | None = strawberry.field(
+        description="Calls before this instant are answered from rollups; null where there is none yet. Answers are "
+        "exact on both sides of it."
+    )
+
+
+@strawberry.type(description="One bucket of a series.")
+class UsagePoint:
+    start: datetime = strawberry.field(description="The bucket's first instant by the calendar of the time zone.")
+    end: datetime = strawberry.field(description="The first instant after the bucket.")
+    partial: bool = strawberry.field(
+        description="Whether the bucket is cut by an edge of the window, or is not over yet."
+    )
+    totals: Totals = strawberry.field(
+        graphql_type=UsageTotals, description="Sums over the calls that started in the bucket and the window."
+    )
+
+
+@strawberry.type(description="One value of the dimension over time.")
+class UsageSeriesGroup:
+    key: str | None = strawberry.field(
+        description="The value; null for calls that do not have one, and for the rest in `other`."
+    )
+    label: str | None = strawberry.field(description="The value for display; null where `key` is.")
+    share: float | None = strawberry.field(description=_SHARE)
+    totals: Totals = strawberry.field(graphql_type=UsageTotals, description="Sums over the whole window.")
+    points: list[UsagePoint] = strawberry.field(description="One point for each of the series' points, in their order.")
+
+
+@strawberry.type(description="Usage over time, without gaps. The groups and `other` add up to `points`, one by one.")
+class UsageSeries:
+    bucket: Bucket = strawberry.field(description="The length of the buckets: what `AUTO` chose.")
+    points: list[UsagePoint] = strawberry.field(description="The whole, oldest bucket first.")
+    groups: list[UsageSeriesGroup] = strawberry.field(
+        description="The `top` groups by the metric over the whole window, largest first; empty without `by`."
+    )
+    other: UsageSeriesGroup | None = strawberry.field(description="The rest; null where there is none.")
+
+
+@strawberry.type(description="One value of a dimension.")
+class UsageGroup:
+    key: str | None = strawberry.field(
+        description="The value; null for calls that do not have one, and for the rest in `other`."
+    )
+    label: str | None = strawberry.field(description="The value for display; null where `key` is.")
+    share: float | None = strawberry.field(description=_SHARE)
+    totals: Totals = strawberry.field(graphql_type=UsageTotals, description="Sums over the calls of the group.")
+
+
+@strawberry.type(description="Usage by one dimension. The groups and `other` add up to the totals.")
+class UsageBreakdown:
+    groups: list[UsageGroup] = strawberry.field(description="The `first` groups by the metric, largest first.")
+    other: UsageGroup | None = strawberry.field(description="The rest; null where there is none.")
+
+
+@strawberry.type(description="Who or what consumed, and how much.")
+class Consumer:
+    """The shape in which ``usage.Consumer`` is answered; never instantiated."""
+
+    key: str = strawberry.field(description="The conversation, agent, name, user or model.")
+    dimension: Dimension = strawberry.field(
+        description="What `key` is a value of, so that a filter on it finds the consumer's records: an `ITEM` is a "
+        "conversation, an agent or a name."
+    )
+    label: str | None = strawberry.field(description="A name for display, where one is known.")
+    source: str | None = strawberry.field(
+        description="The source of the consumer's calls, where all in the window have the same."
+    )
+    share: float | None = strawberry.field(description=_SHARE)
+    totals: Totals = strawberry.field(graphql_type=UsageTotals, description="Sums over the consumer's calls.")
+
+
+@strawberry.interface(description="An object that can be asked for again by its id.")
+class Node:
+    id: strawberry.ID = strawberry.field(description="The id of the object, unique among all types; opaque.")
+
+
+@strawberry.type(description="One LLM call. Null means unknown, 0 means measured zero.")
+class UsageRecord(Node):
+    source: str = strawberry.field(description="The kind of work, such as `chat`, `agent` or `memory`.")
+    name: str | None = strawberry.field(description="The human name of the work, such as a conversation's title.")
+    agent: str | None = strawberry.field(description="The agent that made the call.")
+    conversation: str | None = strawberry.field(description="The conversation or session.")
+    user: str | None = strawberry.field(description="The end user on whose behalf the call was made.")
+    channel: str | None = strawberry.field(description="The way in, such as `web` or `whatsapp`.")
+    service: str | None = strawberry.field(description="The service that made the call (`service.name`).")
+    environment: str | None = strawberry.field(description="The deployment environment, such as `production`.")
+    provider: str | None = strawberry.field(description="The provider of the model, such as `openai`.")
+    request_model: str | None = strawberry.field(description="The model that was asked for.")
+    response_model: str | None = strawberry.field(description="The model that answered.")
+    operation: str = strawberry.field(description="The operation, such as `chat` or `embeddings`.")
+    status: CallStatus = strawberry.field(description="How the call ended.")
+    error_type: str | None = strawberry.field(description="The kind of error, where the call failed and it is known.")
+    input_tokens: BigInt | None = strawberry.field(
+        description="Input tokens, those read from or written to a cache included."
+    )
+    output_tokens: BigInt | None = strawberry.field(description="Output tokens, reasoning included.")
+    cache_read_tokens: BigInt | None = strawberry.field(description="Input tokens that were read from a cache.")
+    cache_write_tokens: BigInt | None = strawberry.field(description="Input tokens that were written to a cache.")
+    reasoning_tokens: BigInt | None = strawberry.field(description="Output tokens that were spent on reasoning.")
+    total_tokens: BigInt | None = strawberry.field(description="Input plus output tokens; unknown only where both are.")
+    cost: Decimal | None = strawberry.field(description="Cost in USD; null where it is unknown.")
+    cost_status: CostStatus = strawberry.field(description="Where the cost comes from.")
+    credits: Decimal = strawberry.field(description="Credits, as the application reported them.")
+    started_at: datetime = strawberry.field(description="When the call started.")
+    duration_ms: float = strawberry.field(description="How long the call took, in milliseconds.")
+    trace_id: str = strawberry.field(description="Id of the trace, 32 hexadecimal digits.")
+    span_id: str = strawberry.field(description="Id of the span, 16 hexadecimal digits.")
+
+    @classmethod
+    def of(cls, record: usage.UsageRecord) -> Self:
+        return cls(
+            id=strawberry.ID(write_global_id(cls.__name__, record.started_at, record.id)),
+            source=record.source,
+            name=record.name,
+            agent=record.agent,
+            conversation=record.conversation,
+            user=record.user_id,
+            channel=record.channel,
+            service=record.service,
+            environment=record.environment,
+            provider=record.provider,
+            request_model=record.request_model,
+            response_model=record.response_model,
+            operation=record.operation,
+            status=record.status,
+            error_type=record.error_type,
+            input_tokens=_count(record.input_tokens),
+            output_tokens=_count(record.output_tokens),
+            cache_read_tokens=_count(record.cache_read_tokens),
+            cache_write_tokens=_count(record.cache_write_tokens),
+            reasoning_tokens=_count(record.reasoning_tokens),
+            total_tokens=_count(record.total_tokens),
+            cost=None if record.cost_nano is None else usage.from_nano(record.cost_nano),
+            cost_status=record.cost_status,
+            credits=usage.from_nano(record.credits_nano),
+            started_at=record.started_at,
+            duration_ms=record.duration_us / 1000,
+            trace_id=record.trace_id.hex(),
+            span_id=record.span_id.hex(),
+        )
+
+
+def _count(value: int | None) -> BigInt | None:
+    return None if value is None else BigInt(value)
