@@ -185,7 +185,7 @@ def test_auto_makes_a_readable_chart(duration: str, bucket: Bucket) -> None:
     ],
 )
 def test_too_many_points(start: datetime, end: datetime, bucket: Bucket) -> None:
-    with pytest.raises(TooManyPoints, match="More than 2000 points.*larger bucket"):
+    with pytest.raises(TooManyPoints, match=r"More than 2000 points.*larger bucket"):
         boundaries(Window(start, end), bucket, time_zone("Asia/Tokyo"))
 
 

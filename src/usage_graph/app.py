@@ -79,7 +79,7 @@ async def serve(
             queue_bytes=settings.queue_bytes,
         )
         await exporter.start()
-        stack.push_async_callback(exporter.drain)
+        stack.push_async_callback(_drain, exporter)
         service = Service(processor=Processor(pricing=Pricing()), exporter=exporter)
         intake = Intake(max_bytes=settings.queue_bytes)
 
@@ -164,6 +164,13 @@ def _tolerate(error: PortTaken, settings: Settings, setting: str, consequence: s
     if setting in settings.explicit:
         raise StartupError(f"{error} Free it, or choose another by USAGE_GRAPH_{setting.upper()} (0 = off).") from None
     _log.warning("%s %s", error, consequence)
+
+
+async def _drain(exporter: Exporter) -> None:
+    try:
+        await asyncio.wait_for(exporter.drain(), _GRACE)
+    except TimeoutError:
+        _log.error("the database did not take %d spans in time; their senders were told to try again", exporter.waiting)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ microseconds, instants are aware ``datetime`` in UTC. ``None`` means unknown; 0 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -14,6 +14,14 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 NANO = 10**9
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+PROJECT_HEADER = "x-usage-graph-project"
+"""The request header, or gRPC metadata, that names the project, in UTF-8."""
+DEFAULT_PROJECT = "default"
+MAX_PROJECT = 256
+
 MAX_TOKENS = 10**12
 """A token count above this is noise, not a measurement."""
 MAX_COST_NANO = 10**6 * NANO
@@ -88,6 +96,35 @@ class RecordField(StrEnum):
 class Direction(StrEnum):
     ASC = "asc"
     DESC = "desc"
+
+
+def project_named(value: str) -> str:
+    """The project that a header's ``value`` names, without surrounding spaces.
+
+    Raises:
+        ValueError: it cannot name one; says why.
+    """
+    name = value.strip()
+    if not name:
+        raise ValueError(f"{PROJECT_HEADER} is empty; name a project or leave the header out.")
+    if len(name) > MAX_PROJECT:
+        raise ValueError(f"{PROJECT_HEADER} has {len(name)} characters; a project's name has at most {MAX_PROJECT}.")
+    if not name.isprintable():
+        raise ValueError(f"{PROJECT_HEADER} has characters that cannot be printed; a project's name has none.")
+    return name
+
+
+def project_in(header: str) -> str:
+    """The same for a header as ASGI shows it: HTTP leaves the encoding open, clients send UTF-8, ASGI reads Latin-1.
+
+    Raises:
+        ValueError: it is not UTF-8, or cannot name a project.
+    """
+    try:
+        value = header.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{PROJECT_HEADER} is not UTF-8.") from None
+    return project_named(value)
 
 
 class UsageRecord(NamedTuple):
@@ -338,6 +375,27 @@ class RecordKey(NamedTuple):
 
     value: int | None
     id: int
+
+
+def key_of(record: UsageRecord, field: RecordField) -> RecordKey:
+    """Where ``record`` stands in an order by ``field``."""
+    value: int | None
+    match field:
+        case RecordField.STARTED_AT:
+            value = (record.started_at - EPOCH) // _MICROSECOND
+        case RecordField.COST:
+            value = record.cost_nano
+        case RecordField.TOKENS:
+            value = record.total_tokens
+        case RecordField.INPUT_TOKENS:
+            value = record.input_tokens
+        case RecordField.OUTPUT_TOKENS:
+            value = record.output_tokens
+        case RecordField.CREDITS:
+            value = record.credits_nano
+        case RecordField.DURATION:
+            value = record.duration_us
+    return RecordKey(value, record.id)
 
 
 @dataclass(frozen=True, slots=True)

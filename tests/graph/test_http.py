@@ -162,7 +162,7 @@ async def test_projects_are_named_by_a_header(api: Api, name: bytes) -> None:
 async def test_a_header_that_names_no_project_is_refused(api: Api, name: bytes) -> None:
     answer = await api.http("POST", json={"query": CALLS}, headers=[(b"x-usage-graph-project", name)])
     assert answer.status_code == 400
-    assert answer.json()["errors"][0]["message"].startswith("x-usage-graph-project must be 1 to 256 printable")
+    assert answer.json()["errors"][0]["message"].startswith("x-usage-graph-project ")
     assert api.reader.opened == 0
 
 

@@ -17,11 +17,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from tests.receiver.payloads import CAPTURED, to_json
 from usage_graph.processor import leaf
-from usage_graph.processor.semconv import WANTED, WANTED_RESOURCE
+from usage_graph.processor.semconv import LEAF_KEYS, WANTED, WANTED_RESOURCE
 from usage_graph.processor.values import AttributeValue
 from usage_graph.receiver import json as otlp_json
 from usage_graph.receiver import protobuf
-from usage_graph.receiver.request import LEAF_KEYS, Call, Decoded, Outline
+from usage_graph.receiver.request import Call, Decoded, Outline
 
 
 def _unwrap(value: AnyValue) -> Any:

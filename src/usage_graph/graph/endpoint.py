@@ -24,10 +24,8 @@ from usage_graph.errors import QueryTimeout
 from usage_graph.graph import failures, graphiql
 from usage_graph.graph.operation import Operation, Reader
 from usage_graph.graph.schema import schema
+from usage_graph.usage import DEFAULT_PROJECT, PROJECT_HEADER, project_in
 
-PROJECT_HEADER = "x-usage-graph-project"
-DEFAULT_PROJECT = "default"
-MAX_PROJECT = 256
 MAX_BODY = 2**20
 
 JSON = "application/json"
@@ -122,12 +120,9 @@ def _project(request: Request) -> str:
     if header is None:
         return DEFAULT_PROJECT
     try:
-        name = header.encode("latin-1").decode().strip()
-    except UnicodeDecodeError:
-        name = ""
-    if not name or len(name) > MAX_PROJECT or not name.isprintable():
-        raise _Refused(400, f"{PROJECT_HEADER} must be 1 to {MAX_PROJECT} printable characters in UTF-8, or left out.")
-    return name
+        return project_in(header)
+    except ValueError as error:
+        raise _Refused(400, str(error)) from None
 
 
 async def _read(request: Request) -> _Asked:

@@ -483,9 +483,5 @@ WANTED_RESOURCE: frozenset[str] = frozenset(
 )
 """The same for resources; a scope's attributes are read under the same names."""
 
-LEAF_HINTS: tuple[bytes, ...] = (
-    b"gen_ai.",
-    *(rule.key.encode() for rule in LEAF_RULES if not rule.key.startswith(("gen_ai.", "traceloop."))),
-    LLM_REQUEST.encode(),
-)
-"""Every serialized span that is an LLM call contains one of these. What contains none need not be decoded."""
+LEAF_KEYS: frozenset[str] = frozenset((*(rule.key for rule in LEAF_RULES), *PROVIDER_KEYS, SPAN_TYPE))
+"""Every LLM call has one of these attributes. A span with none of them need not be read further."""

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 
 import grpc
 
-from usage_graph.errors import ExportError
+from usage_graph.errors import ExportError, MalformedRequest
 from usage_graph.receiver.encoding import PROTOBUF, export
 from usage_graph.receiver.intake import Intake
-from usage_graph.receiver.project import HEADER, named_project
 from usage_graph.receiver.service import Service, Signal
 from usage_graph.receiver.status import failure
+from usage_graph.usage import PROJECT_HEADER, project_named
 
 _log = logging.getLogger("usage_graph.receiver")
 
@@ -76,4 +76,8 @@ def _behaviour(service: Service, signal: Signal, intake: Intake) -> Callable[[by
 
 def _project(context: _Context) -> str | None:
     metadata = context.invocation_metadata() or ()
-    return named_project(next((str(value) for key, value in metadata if key == HEADER), None))
+    value = next((str(value) for key, value in metadata if key == PROJECT_HEADER), None)
+    try:
+        return project_named(value) if value is not None else None
+    except ValueError as error:
+        raise MalformedRequest(str(error)) from None

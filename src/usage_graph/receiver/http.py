@@ -12,10 +12,10 @@ from usage_graph.errors import ExportError, MalformedRequest, UnsupportedContent
 from usage_graph.receiver.body import read_body
 from usage_graph.receiver.encoding import BY_MEDIA_TYPE, JSON, Encoding, export
 from usage_graph.receiver.intake import Intake
-from usage_graph.receiver.project import HEADER, named_project
 from usage_graph.receiver.schema import require_compiled_protobuf
 from usage_graph.receiver.service import Service, Signal
 from usage_graph.receiver.status import Failure, failure, method_not_allowed
+from usage_graph.usage import PROJECT_HEADER, project_in
 
 _log = logging.getLogger("usage_graph.receiver")
 
@@ -79,12 +79,11 @@ class _Endpoint:
 
 
 def _project(headers: Headers) -> str | None:
-    value = headers.get(HEADER)
+    value = headers.get(PROJECT_HEADER)
     try:
-        # HTTP leaves the encoding of header values open; ASGI's view of them is Latin-1, what clients send is UTF-8.
-        return named_project(value.encode("latin-1").decode() if value is not None else None)
-    except UnicodeDecodeError:
-        raise MalformedRequest(f"{HEADER} is not UTF-8.") from None
+        return project_in(value) if value is not None else None
+    except ValueError as error:
+        raise MalformedRequest(str(error)) from None
 
 
 def _refuse(failure: Failure, encoding: Encoding | None) -> Response:

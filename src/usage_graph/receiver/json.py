@@ -14,10 +14,10 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder, encode
 
 from usage_graph.errors import MalformedRequest
-from usage_graph.processor.semconv import WANTED, WANTED_RESOURCE
+from usage_graph.processor.semconv import LEAF_KEYS, WANTED, WANTED_RESOURCE
 from usage_graph.processor.spans import Rejection, Resource, Scope, Span
 from usage_graph.processor.values import AttributeValue
-from usage_graph.receiver.request import LEAF_KEYS, Outline, TraceRequest, walk
+from usage_graph.receiver.request import Outline, TraceRequest, walk
 
 MEDIA_TYPE = "application/json"
 

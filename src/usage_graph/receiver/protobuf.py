@@ -10,11 +10,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from usage_graph.errors import MalformedRequest
-from usage_graph.processor.semconv import WANTED, WANTED_RESOURCE
+from usage_graph.processor.semconv import LEAF_KEYS, WANTED, WANTED_RESOURCE
 from usage_graph.processor.spans import Rejection, Resource, Scope, Span
 from usage_graph.processor.values import AttributeValue
 from usage_graph.receiver import schema
-from usage_graph.receiver.request import LEAF_KEYS, Outline, TraceRequest, walk
+from usage_graph.receiver.request import Outline, TraceRequest, walk
 
 MEDIA_TYPE = "application/x-protobuf"
 

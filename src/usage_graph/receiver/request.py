@@ -3,11 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
-from usage_graph.processor.semconv import LEAF_RULES, PROVIDER_KEYS, SPAN_TYPE
 from usage_graph.processor.spans import Rejection, Resource, Scope, Span
-
-LEAF_KEYS = frozenset((*(rule.key for rule in LEAF_RULES), *PROVIDER_KEYS, SPAN_TYPE))
-"""Every LLM call has one of these attributes; asking for keys is cheaper than searching the span's bytes for them."""
 
 
 class Outline(NamedTuple):

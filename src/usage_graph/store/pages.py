@@ -1,15 +1,11 @@
 """Keyset pages of records: the condition and order of one page, as SQL fragments. Pure."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from usage_graph.store.cells import Parameters, conditions
 from usage_graph.store.sql import query
-from usage_graph.usage import Direction, PageRequest, RecordField, RecordKey, RecordOrder, Scope, UsageRecord
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_MICROSECOND = timedelta(microseconds=1)
+from usage_graph.usage import EPOCH, Direction, PageRequest, RecordField, RecordKey, RecordOrder, Scope, UsageRecord
 
 COLUMNS = ", ".join(f"r.{field}" for field in UsageRecord._fields)
 
@@ -25,27 +21,6 @@ _VALUE = {
     RecordField.CREDITS: "r.credits_nano",
     RecordField.DURATION: "r.duration_us",
 }
-
-
-def key_of(record: UsageRecord, field: RecordField) -> RecordKey:
-    """Where ``record`` stands in an order by ``field``."""
-    value: int | None
-    match field:
-        case RecordField.STARTED_AT:
-            value = (record.started_at - EPOCH) // _MICROSECOND
-        case RecordField.COST:
-            value = record.cost_nano
-        case RecordField.TOKENS:
-            value = record.total_tokens
-        case RecordField.INPUT_TOKENS:
-            value = record.input_tokens
-        case RecordField.OUTPUT_TOKENS:
-            value = record.output_tokens
-        case RecordField.CREDITS:
-            value = record.credits_nano
-        case RecordField.DURATION:
-            value = record.duration_us
-    return RecordKey(value, record.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from usage_graph.usage import UsageRecord
 
 _log = logging.getLogger("usage_graph.store")
 
-_TIMEOUT = 60.0
+_ACQUIRE_TIMEOUT = 5.0
+_WRITE_TIMEOUT = 30.0
 _STORE = query("store_records")
 _STAGE_BY_UNNEST = query("stage_records_by_unnest")
 
@@ -44,9 +45,9 @@ class Writer:
             StoreUnavailable: the database is away or busy; the batch may be written again as it is.
         """
         try:
-            async with self._pool.acquire(timeout=_TIMEOUT) as connection, connection.transaction():
+            async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT) as connection, connection.transaction():
                 await self._stage(connection, records)
-                await connection.execute(_STORE, timeout=_TIMEOUT)
+                await connection.execute(_STORE, timeout=_WRITE_TIMEOUT)
         except _REFUSED as error:
             raise RefusedRecords(_reason(error)) from error
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
@@ -56,11 +57,15 @@ class Writer:
     async def _stage(self, connection: Connection, records: Sequence[UsageRecord]) -> None:
         if self._mode == "copy":
             await connection.copy_records_to_table(
-                "usage_staging", records=records, columns=UsageRecord._fields, schema_name="pg_temp", timeout=_TIMEOUT
+                "usage_staging",
+                records=records,
+                columns=UsageRecord._fields,
+                schema_name="pg_temp",
+                timeout=_WRITE_TIMEOUT,
             )
         else:
             columns: list[Any] = list(zip(*records, strict=True))
-            await connection.execute(_STAGE_BY_UNNEST, *columns, timeout=_TIMEOUT)
+            await connection.execute(_STAGE_BY_UNNEST, *columns, timeout=_WRITE_TIMEOUT)
 
 
 def _reason(error: BaseException) -> str:
