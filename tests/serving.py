@@ -53,7 +53,7 @@ class Server:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("USAGE_GRAPH_", "OTEL_"))
         }
-        self._environment = {**inherited, **own, **(settings or {})}
+        self.environment = {**inherited, **own, **(settings or {})}
         self._arguments = arguments
         self._log: list[str] = []
 
@@ -61,7 +61,7 @@ class Server:
         """Returns when the server says that it is ready."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "usage_graph.cli", "serve", *self._arguments],
-            env=self._environment,
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

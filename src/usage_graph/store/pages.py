@@ -59,15 +59,18 @@ def list_page(scope: Scope, order: RecordOrder, request: PageRequest) -> Page:
     if request.before is not None:
         inside.append(_beyond(order, request.before, parameters, later=False))
 
+    ascending = (order.direction is Direction.ASC) is not backwards
+    way = f"{'ASC' if ascending else 'DESC'} NULLS {'FIRST' if backwards else 'LAST'}"
+
     # Is there anything on the far side of the cursor that the page starts from?
     start = request.before if backwards else request.after
     beyond = "false"
     if start is not None:
-        outside = f"NOT {_beyond(order, start, parameters, later=not backwards)}"
-        beyond = f"EXISTS (SELECT FROM usage_record AS r WHERE {' AND '.join([*where, outside])})"
-
-    ascending = (order.direction is Direction.ASC) is not backwards
-    way = f"{'ASC' if ascending else 'DESC'} NULLS {'FIRST' if backwards else 'LAST'}"
+        outside = _beyond(order, start, parameters, later=backwards, inclusive=True)
+        # Asked for the nearest, not for any: EXISTS alone may read half the table from its wrong end.
+        nearest = f"ORDER BY {_by_time(not ascending)}" if order.field is RecordField.STARTED_AT else ""
+        found = f"SELECT true FROM usage_record AS r WHERE {' AND '.join([*where, outside])} {nearest} LIMIT 1"  # noqa: S608 (closed fragments)
+        beyond = f"coalesce(({found}), false)"
     return Page(
         sql=query("list_records").format(
             beyond=beyond,
@@ -89,19 +92,15 @@ def _by_time(ascending: bool) -> str:
     return "r.started_at, r.id" if ascending else "r.started_at DESC, r.id DESC"
 
 
-def _beyond(order: RecordOrder, key: RecordKey, parameters: Parameters, *, later: bool) -> str:
-    """The condition of standing after ``key`` in ``order``, or before it; unknown values stand last."""
+def _beyond(order: RecordOrder, key: RecordKey, parameters: Parameters, *, later: bool, inclusive: bool = False) -> str:
+    """The condition of standing after ``key`` in ``order``, or before it (or at it); unknown values stand last."""
     id_ = f"{parameters.add(key.id)}::bigint"
-    compare = ">" if (order.direction is Direction.ASC) is later else "<"
+    compare = (">" if (order.direction is Direction.ASC) is later else "<") + ("=" if inclusive else "")
     if order.field is RecordField.STARTED_AT:
         at = EPOCH + timedelta(microseconds=key.value or 0)
         return f"((r.started_at, r.id) {compare} ({parameters.add(at)}::timestamptz, {id_}))"
     value = _VALUE[order.field]
     if key.value is None:
-        return (
-            f"({value} IS NULL AND r.id {compare} {id_})"
-            if later
-            else (f"({value} IS NOT NULL OR r.id {compare} {id_})")
-        )
+        return f"({value} {'IS NULL AND' if later else 'IS NOT NULL OR'} r.id {compare} {id_})"
     known = f"({value}, r.id) {compare} ({parameters.add(key.value)}::bigint, {id_})"
     return f"coalesce({known}, {'true' if later else 'false'})"
