@@ -26,7 +26,9 @@ def attributes(values: Mapping[str, Value]) -> list[KeyValue]:
     return [KeyValue(key=key, value=_value(value)) for key, value in values.items()]
 
 
-def call(number: int, *, start_ns: int | None = None, duration_ns: int = 10**9, **more: Value) -> Span:
+def call(
+    number: int, more: Mapping[str, Value] | None = None, *, start_ns: int | None = None, duration_ns: int = 10**9
+) -> Span:
     """The span of an LLM call: 100 tokens in, 20 out. ``number`` makes its ids; ``more`` are further attributes."""
     start = time.time_ns() - 60 * 10**9 if start_ns is None else start_ns
     own: dict[str, Value] = {
@@ -42,7 +44,7 @@ def call(number: int, *, start_ns: int | None = None, duration_ns: int = 10**9, 
         name="chat gpt-4o-mini",
         start_time_unix_nano=start,
         end_time_unix_nano=start + duration_ns,
-        attributes=attributes({**own, **more}),
+        attributes=attributes({**own, **(more or {})}),
     )
 
 

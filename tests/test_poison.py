@@ -53,8 +53,8 @@ def test_neighbours_of_poison_are_stored_exactly(slow_server: Server, kind: str)
         body = request(spans).SerializeToString()
         return httpx.post(f"{slow_server.http}/v1/traces", content=body, headers=headers, timeout=30)
 
-    good = [[call(number, **{"usage_graph.source": "good"})] for number in range(10)]
-    bad = [[call(100, **{"usage_graph.source": "bad", **POISON[kind]}), call(101, **{"usage_graph.source": "good"})]]
+    good = [[call(number, {"usage_graph.source": "good"})] for number in range(10)]
+    bad = [[call(100, {"usage_graph.source": "bad", **POISON[kind]}), call(101, {"usage_graph.source": "good"})]]
     with ThreadPoolExecutor(11) as senders:
         answers = list(senders.map(send, [*good, *bad]))
     assert {answer.status_code for answer in answers} == {200}
@@ -97,8 +97,8 @@ def test_a_sum_near_the_end_of_64_bits_refuses_one_call_and_keeps_its_neighbours
     project = slow_server.project()
     headers = {**PROTOBUF, "x-usage-graph-project": project}
     start = 1_700_000_000 * 10**9
-    rich = [call(number, start_ns=start, **{"usage_graph.cost": "1000000"}) for number in range(9_224)]
-    body = request([*rich, call(99_999, **{"usage_graph.source": "good"})]).SerializeToString()
+    rich = [call(number, {"usage_graph.cost": "1000000"}, start_ns=start) for number in range(9_224)]
+    body = request([*rich, call(99_999, {"usage_graph.source": "good"})]).SerializeToString()
     answer = httpx.post(
         f"{slow_server.http}/v1/traces", content=body, headers={**headers, "accept": "application/json"}, timeout=120
     )

@@ -204,9 +204,14 @@ def _addresses(endpoints: "Endpoints") -> str:
         "GraphiQL": f"{endpoints.http}/graphql",
         "OTLP/HTTP": f"{endpoints.otlp_http or endpoints.http}/v1/traces",
         "OTLP/gRPC": endpoints.otlp_grpc or "off",
-        "Report": f"usage-graph report --endpoint {endpoints.http} --last P7D",
+        "Report": f"{_program()} report --endpoint {endpoints.http} --last P7D",
     }
     return "\n" + "\n".join(f"{title:10} {text}" for title, text in lines.items())
+
+
+def _program() -> str:
+    """This program as it was called: in a virtual environment that is not activated, its name alone is not found."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "usage-graph" else "usage-graph"
 
 
 def _report(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
