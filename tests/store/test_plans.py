@@ -68,7 +68,11 @@ async def nodes(connection: Connection, sql: str, values: list[Any]) -> list[dic
 
 def rows_read(plan: list[dict[str, Any]], relation: str) -> float:
     scans = [node for node in plan if node.get("Relation Name") == relation]
-    return sum((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"] for node in scans)
+    rows = (
+        (float(node["Actual Rows"]) + float(node.get("Rows Removed by Filter", 0))) * float(node["Actual Loops"])
+        for node in scans
+    )
+    return sum(rows)
 
 
 def reads(plan: list[dict[str, Any]]) -> set[str]:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage_graph.store.rollup import EPOCH, FAMILIES, RECORDS, Piece, choose
+from usage_graph.store.rollup import EPOCH, FAMILIES, RECORDS, Piece, Span, choose
 
 GRAINS = {rollup.relation: rollup.grain for family in FAMILIES for rollup in family.rollups}
 
@@ -52,7 +52,7 @@ def test_only_relations_that_hold_the_columns(cuts: list[datetime], columns: fro
 def test_whole_days_come_from_days() -> None:
     start = datetime(2026, 11, 1, tzinfo=UTC)
     assert choose(frozenset(), [start, start + timedelta(days=20)]) == [
-        Piece("usage_by_model_1d", ((start, start + timedelta(days=20)),))
+        Piece("usage_by_model_1d", (Span(start, start + timedelta(days=20)),))
     ]
 
 
