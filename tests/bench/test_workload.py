@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
-from bench.records import records
-from bench.workload import Call, calls, cast
 
 from bench import otlp
+from bench.records import records
+from bench.workload import Call, calls, cast
 from usage_graph.processor.cost import Pricing
 from usage_graph.processor.spans import Processor
 from usage_graph.receiver import json, protobuf
