@@ -33,9 +33,14 @@ CREATE TABLE usage_record (
     PRIMARY KEY (project, started_at, id)
 );
 
--- The records of one conversation, newest first; also finds its title.
+-- The records of one conversation, newest first.
 CREATE INDEX usage_record_conversation ON usage_record (project, conversation, started_at DESC, id DESC)
 WHERE conversation IS NOT NULL;
+
+-- The title of a conversation is the name of its newest call that has one; without this a conversation whose calls
+-- have no names would be read whole to find none.
+CREATE INDEX usage_record_title ON usage_record (project, conversation, started_at DESC, id DESC)
+WHERE conversation IS NOT NULL AND name IS NOT NULL;
 
 -- Every identity of a call, claimed in the writing transaction: whoever claims it first stores the record.
 -- kind 1: the span, key = trace_id || span_id.

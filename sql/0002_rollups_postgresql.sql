@@ -60,7 +60,9 @@ BEGIN
             'CREATE TABLE %I (bucket timestamptz NOT NULL, %s, project text COLLATE "C" NOT NULL, %s,
              UNIQUE NULLS NOT DISTINCT (project, bucket, %s)) WITH (fillfactor = 80)',
             rollup.name,
-            (SELECT string_agg(format('%I bigint NOT NULL', m), ', ') FROM unnest(measures) AS m),
+            -- A credit may be as small as a token is: sums of 1e-9 credits can leave 64 bits.
+            (SELECT string_agg(format('%I %s NOT NULL', m, CASE m WHEN 'credits_nano' THEN 'numeric' ELSE 'bigint' END), ', ')
+             FROM unnest(measures) AS m),
             (SELECT string_agg(format('%I text COLLATE "C"', c), ', ') FROM unnest(rollup.columns) AS c),
             array_to_string(rollup.columns, ', ')
         );

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from usage_graph.usage import UsageRecord, record_id
+from usage_graph.usage import MAX_COST_NANO, MAX_CREDITS_NANO, NANO, UsageRecord, record_id
 
 BASE = datetime(2026, 3, 1, tzinfo=UTC)
 """The strategies' records start in the 60 days after this; New York and Berlin change their clocks inside."""
@@ -61,7 +61,7 @@ def usage_records(draw: st.DrawFn, *, project: str = "default") -> UsageRecord:
             st.integers(0, 60 * 86_400 * 10**6).map(lambda us: timedelta(microseconds=us)),
         )
     )
-    cost = draw(st.one_of(st.none(), st.integers(0, 10**9), st.just(10**15)))
+    cost = draw(st.one_of(st.none(), st.integers(0, 10**9), st.just(MAX_COST_NANO)))
     return record(
         project=project,
         started_at=start,
@@ -89,5 +89,5 @@ def usage_records(draw: st.DrawFn, *, project: str = "default") -> UsageRecord:
         reasoning_tokens=draw(_tokens),
         cost_nano=cost,
         cost_reported=cost is not None and draw(st.booleans()),
-        credits_nano=draw(st.sampled_from([0, 1, 10**9, 10**15])),
+        credits_nano=draw(st.sampled_from([0, 1, NANO, MAX_CREDITS_NANO])),
     )

@@ -37,6 +37,13 @@ from usage_graph.store.writer import open_writer
 
 _log = logging.getLogger("usage_graph")
 
+_WRITERS = 2
+"""Batches written at once: while the database commits one, the next is on its way."""
+
+_KEEP_ALIVE = 75
+"""Seconds that an idle HTTP connection is kept: longer than the pauses of exporters (5 to 60 s), or they meet a
+connection that is just being closed."""
+
 _GRACE = 20.0
 """Seconds that requests under way may take when the server is told to stop."""
 
@@ -67,7 +74,7 @@ async def serve(
         dsn = await stack.enter_async_context(_database(settings))
         await _prepare(dsn, apply=migrate)
 
-        writer = await stack.enter_async_context(open_writer(dsn, mode=settings.write_mode, connections=2))
+        writer = await stack.enter_async_context(open_writer(dsn, mode=settings.write_mode, connections=_WRITERS))
         reader = await stack.enter_async_context(
             open_reader(dsn, connections=settings.pool_size, statement_timeout=settings.statement_timeout)
         )
@@ -77,6 +84,7 @@ async def serve(
             batch_timeout=settings.batch_timeout,
             queue_spans=settings.queue_spans,
             queue_bytes=settings.queue_bytes,
+            writers=_WRITERS,
         )
         await exporter.start()
         stack.push_async_callback(_drain, exporter)
@@ -260,6 +268,7 @@ class _HttpServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE,
                 timeout_graceful_shutdown=round(_GRACE),
             )
         )

@@ -132,7 +132,7 @@ class Settings:
     max_body_bytes: int = 20 * MIB
     queue_spans: int = 50_000
     queue_bytes: int = 64 * MIB
-    batch_spans: int = 2_000
+    batch_spans: int = 1_024
     batch_timeout: float = 0.005
     pool_size: int = 8
     statement_timeout: float = 30.0

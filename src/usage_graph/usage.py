@@ -24,8 +24,8 @@ MAX_PROJECT = 256
 
 MAX_TOKENS = 10**12
 """A token count above this is noise, not a measurement."""
-MAX_COST_NANO = 10**6 * NANO
-"""A call that claims to cost more than a million USD is not believed."""
+MAX_COST_NANO = 10**4 * NANO
+"""A call that claims to cost more than ten thousand USD is not believed. Sums are 64-bit: a million such calls fit."""
 MAX_CREDITS_NANO = 10**6 * NANO
 
 

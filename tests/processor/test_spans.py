@@ -12,7 +12,7 @@ from tests.processor.conftest import CHAT, NOW, START, a_span, nanoseconds
 from usage_graph.processor import WANTED, WANTED_RESOURCE, Pricing, Processor, Rejection, Resource, Scope, check
 from usage_graph.processor.reading import Found, Origin
 from usage_graph.processor.semconv import INHERITED_FIELDS, RESOURCE_FIELDS, SPAN_FIELDS
-from usage_graph.usage import MAX_COST_NANO, MAX_CREDITS_NANO, MAX_TOKENS, UsageRecord, record_id
+from usage_graph.usage import MAX_COST_NANO, MAX_CREDITS_NANO, MAX_TOKENS, UsageRecord, project_named, record_id
 
 Call = Callable[..., UsageRecord]
 IDENTITY = ("source", "name", "agent", "conversation", "user_id", "channel")
@@ -178,6 +178,14 @@ def test_project(call: Call) -> None:
     assert call(resource={**oinf, **own}).project == "own"
     assert call(resource={**own}, project="header").project == "header"
     assert call(resource={"usage_graph.project": " "}).project == "default"
+
+
+@pytest.mark.parametrize(
+    ("named", "project"),
+    [(" own ", "own"), ("o\nw\tn", "own"), ("b\xfcro", "b\xfcro"), ("\x7f\u200b", "default"), ("\x85 own", "own")],
+)
+def test_every_project_has_a_name_that_a_header_can_name(call: Call, named: str, project: str) -> None:
+    assert call(resource={"usage_graph.project": named}).project == project
     assert call(resource={"usage_graph.project": "p\0" * 300}).project == "p" * 256
     assert call(project="header").id == record_id("header", b"\1" * 16, b"\2" * 8)
 
@@ -220,6 +228,15 @@ def test_times_are_exact_to_the_microsecond(call: Call) -> None:
 @pytest.mark.parametrize("end", [0, 1, nanoseconds(START) - 1])
 def test_a_missing_or_wrong_end_is_no_duration(call: Call, end: int) -> None:
     assert call(end_ns=end).duration_us == 0
+
+
+def test_no_call_takes_over_a_week(call: Call) -> None:
+    """A bucket's sum of durations then stays within 64 bits up to 15 million calls."""
+    start = nanoseconds(datetime(1971, 1, 2, tzinfo=UTC))
+    week = 7 * 24 * 3_600 * 10**9
+    assert call(start_ns=start, end_ns=start + week).duration_us == week // 1000
+    assert call(start_ns=start, end_ns=start + week + 1).duration_us == 0
+    assert call(start_ns=start, end_ns=nanoseconds(NOW)).duration_us == 0
 
 
 HOUR = timedelta(hours=1)
@@ -327,5 +344,6 @@ def test_whatever_comes_a_record_is_fit_to_store(pricing: Pricing, leaf: dict[st
     assert record.cost_nano is None or (type(record.cost_nano) is int and 0 <= record.cost_nano <= MAX_COST_NANO)
     assert not (record.cost_reported and (record.cost_nano is None or (record.cost_nano == 0 and record.total_tokens)))
     assert 0 <= record.credits_nano <= MAX_CREDITS_NANO
-    assert record.duration_us >= 0
+    assert 0 <= record.duration_us <= 7 * 24 * 3_600 * 10**6
+    assert project_named(record.project) == record.project
     assert record.operation in ("chat", "completion", "embeddings", "rerank", "image", "audio", "other")

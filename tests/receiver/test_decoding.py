@@ -57,14 +57,14 @@ def reference(message: ExportTraceServiceRequest) -> Iterator[tuple[Any, ...]]:
                 yield resource, scoped, (*ids, *rest, _all(span.attributes, WANTED))
 
 
-def plain(decoded: Decoded) -> tuple[Any, ...]:
+def plain(decoded: Decoded | None) -> tuple[Any, ...]:
     match decoded:
         case Call(resource, scope, span):
             return resource.attributes, tuple(scope), tuple(span)
         case Outline():
             return tuple(decoded)
         case _:
-            raise AssertionError(f"rejected: {decoded.reason}")
+            raise AssertionError(f"no span: {decoded}")
 
 
 def same(left: Any, right: Any) -> bool:

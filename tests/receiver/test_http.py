@@ -3,9 +3,11 @@
 import gzip
 import http.client
 import json
+import socket
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -14,7 +16,7 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.receiver.payloads import CAPTURED, llm_span, request, to_json
-from tests.receiver.running import MAX_BODY, Receiver
+from tests.receiver.running import INTAKE, MAX_BODY, Receiver
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 
@@ -210,6 +212,23 @@ def test_retryable_in_json(client: httpx.Client, receiver: Receiver) -> None:
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert response.json()["code"] == 14
     assert response.json()["details"] == [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "1s"}]
+
+
+def test_a_body_that_stops_arriving_gives_its_room_back(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("usage_graph.receiver.http._BODY_TIMEOUT", 0.3)
+    head = f"POST /v1/traces HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {JSON}\r\nContent-Length: {MAX_BODY}\r\n\r\n"
+    with ExitStack() as stack:
+        stalled = []
+        for _ in range(INTAKE // MAX_BODY):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", receiver.http_port), timeout=10))
+            sock.sendall(head.encode() + b" " * (MAX_BODY - 1))
+            stalled.append(sock)
+        for sock in stalled:
+            answer = http.client.HTTPResponse(sock)
+            answer.begin()
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+            assert "not whole after 0.3 seconds" in answer.read().decode()
+        assert post(receiver.client, request(llm_span(1)).SerializeToString()).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["Zürich", "プロジェクト"])

@@ -1,13 +1,16 @@
 """Requests made to hurt: bounded time and memory, and an answer that fits."""
 
+import json as plain_json
 import time
 import tracemalloc
 
 import pytest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 
-from tests.receiver.payloads import llm_span, request
+from tests.receiver.payloads import llm_span, request, to_json
 from usage_graph.errors import MalformedRequest, QueueFull
 from usage_graph.processor.spans import Rejection
+from usage_graph.processor.values import MAX_DOCUMENT
 from usage_graph.receiver import json, protobuf
 from usage_graph.receiver.intake import Intake
 from usage_graph.receiver.request import Call, Outline
@@ -57,6 +60,44 @@ def test_a_hundred_thousand_attributes() -> None:
     assert isinstance(first, Call)
     assert isinstance(second, Call)
     assert first.span.attributes == second.span.attributes
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+@pytest.mark.parametrize("part", ["resourceSpans", "scopeSpans"])
+def test_very_many_groups_without_a_span_leave_pauses(encoding: str, part: str) -> None:
+    if encoding == "protobuf":
+        request = protobuf.decode_traces
+        body = b"\x0a\x00" * _MANY if part == "resourceSpans" else _nested(0x0A, b"\x12\x00" * _MANY)
+    else:
+        request = json.decode_traces
+        groups: dict[str, list[dict[str, str]]] = {part: [{}] * _MANY}
+        body = plain_json.dumps(groups if part == "resourceSpans" else {"resourceSpans": [groups]}).encode()
+    steps = list(request(body).spans)
+    assert set(steps) == {None}
+    assert len(steps) >= _MANY // 1024
+
+
+_LONG_VALUES = {
+    "array": AnyValue(array_value=ArrayValue(values=[AnyValue(int_value=1)] * MAX_DOCUMENT)),
+    "kvlist": AnyValue(kvlist_value=KeyValueList(values=[KeyValue(key=str(n)) for n in range(MAX_DOCUMENT)])),
+    "text": AnyValue(string_value="x" * 2 * MAX_DOCUMENT),
+}
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+@pytest.mark.parametrize(("kind", "read"), [("array", 0), ("kvlist", 0), ("text", 2 * MAX_DOCUMENT)])
+def test_of_long_values_only_text_is_read(encoding: str, kind: str, read: int) -> None:
+    span = llm_span(1)
+    span.attributes.append(KeyValue(key="metadata", value=_LONG_VALUES[kind]))
+    message = request(span)
+    (found,) = (
+        protobuf.decode_traces(message.SerializeToString())
+        if encoding == "protobuf"
+        else json.decode_traces(to_json(message))
+    ).spans
+    assert isinstance(found, Call)
+    value = found.span.attributes["metadata"]
+    assert (len(value) if isinstance(value, str) else value) == (read or None)
 
 
 def test_recursion_in_protobuf_rejects_the_span_alone() -> None:

@@ -79,7 +79,8 @@ async def test_the_clock_decides_what_the_future_is() -> None:
     assert (rejected, "in the future" in message) == (1, True)
 
 
-async def test_a_long_request_lets_others_run() -> None:
+@pytest.mark.parametrize("step", [Rejection("no"), None], ids=["spans", "pauses"])
+async def test_a_long_request_lets_others_run(step: Rejection | None) -> None:
     receiving, _ = service(Store())
     turns = seen = 0
 
@@ -89,10 +90,10 @@ async def test_a_long_request_lets_others_run() -> None:
             turns += 1
             await asyncio.sleep(0)
 
-    def endless() -> Iterator[Decoded]:
+    def endless() -> Iterator[Decoded | None]:
         nonlocal seen
         for _ in range(10_000):
-            yield Rejection("no")
+            yield step
         seen = turns
 
     other = asyncio.create_task(count())

@@ -115,6 +115,18 @@ async def test_breakdowns_read_the_smallest_family(
         assert rows_read(plan, "usage_record") <= 2 * edge / timedelta(seconds=43.2) + 2
 
 
+async def test_edges_are_looked_up_whatever_the_server_thinks_of_indexes(database: str) -> None:
+    """With PostgreSQL's own defaults and a filter, reading a whole relation once looks cheap to the planner."""
+    async with filled(database) as connection:
+        await connection.execute("SET random_page_cost = 4")
+        wanted = Filter(((Dimension.SOURCE, StringFilter(eq="chat")),))
+        parameters = Parameters()
+        sql = query("sum_totals").format(sums=SUMS, cells=cells(Scope("default", START, END, wanted), parameters))
+        plan = await nodes(connection, sql, parameters.values)
+        assert rows_read(plan, "usage_record") <= 2 * 21
+        assert rows_read(plan, "usage_by_model_15m") <= 2 * 4 * 5
+
+
 @pytest.mark.parametrize("direction", Direction)
 async def test_a_page_of_records_walks_the_primary_key(database: str, direction: Direction) -> None:
     async with filled(database) as connection:

@@ -15,8 +15,9 @@ from usage_graph.instrument.scope import labels_in
 SCOPE: Final = "usage_graph.instrument"
 MAX_TOKENS: Final = 10**12
 """The server takes a larger count for noise and stores it as unknown; so it is refused where it can still be seen."""
-MAX_AMOUNT: Final = Decimal(10**6)
-"""The same for one call's USD or credits."""
+MAX_COST: Final = 10**4
+MAX_CREDITS: Final = 10**6
+"""The same for one call's USD and credits."""
 SMALLEST_AMOUNT: Final = Decimal("1e-12")
 """Amounts are sent rounded to this; the server keeps 1e-9."""
 ARITHMETIC: Final = Context(prec=28)
@@ -107,7 +108,7 @@ def record_call(
         "gen_ai.response.model": _text("response_model", response_model),
         "gen_ai.response.id": _text("response_id", response_id),
         "error.type": _error_type(error),
-        "usage_graph.cost": _amount("cost", cost),
+        "usage_graph.cost": _amount("cost", cost, limit=MAX_COST),
     }
     counts = _counts(input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens)
     labels = label_attributes(
@@ -124,7 +125,7 @@ def record_call(
     began, ended = call_interval(started_at, ended_at, duration)
     attributes: dict[str, str | int | float] = {**labels_in(), **labels, **counts}
     attributes.update((key, value) for key, value in text.items() if value)
-    if (charged := _amount("credits", credits)) is not None:
+    if (charged := _amount("credits", credits, limit=MAX_CREDITS)) is not None:
         attributes[PREFIX + "credits"] = float(charged) if "." in charged else int(charged)
 
     tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
@@ -191,7 +192,7 @@ def _count(name: str, value: int | None) -> int | None:
     return count
 
 
-def _amount(name: str, value: Amount | None) -> str | None:
+def _amount(name: str, value: Amount | None, *, limit: int) -> str | None:
     """``value`` in plain notation, never with an exponent; an integral one has no point."""
     if value is None:
         return None
@@ -202,7 +203,7 @@ def _amount(name: str, value: Amount | None) -> str | None:
         amount = Decimal(float.__repr__(value) if isinstance(value, float) else value)
     except ArithmeticError:
         raise ValueError(f"record_call({name}={value!r}) is not a number.") from None
-    if not (amount.is_finite() and 0 <= amount <= MAX_AMOUNT):
-        raise ValueError(f"record_call({name}={value!r}) must lie between 0 and {MAX_AMOUNT}; leave it out if unknown.")
+    if not (amount.is_finite() and 0 <= amount <= limit):
+        raise ValueError(f"record_call({name}={value!r}) must lie between 0 and {limit}; leave it out if unknown.")
     plain = format(amount.quantize(SMALLEST_AMOUNT, context=ARITHMETIC), "f")
     return plain.rstrip("0").rstrip(".").removeprefix("-")

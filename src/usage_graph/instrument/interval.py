@@ -11,6 +11,8 @@ LATEST_NS: Final = HOUR_NS
 """The server rejects what lies further in the future: a clock or a time zone is wrong."""
 LONGEST_NS: Final = 24 * HOUR_NS
 """No call runs longer, but a call of last month that is reported without its end would."""
+UNBELIEVED_NS: Final = 7 * 24 * HOUR_NS
+"""The server takes a longer duration for a wrong clock and stores 0; so it is refused where it can still be seen."""
 
 
 def call_interval(
@@ -40,6 +42,8 @@ def call_interval(
         raise ValueError("record_call(): the call lies before 1970; are its times right?")
     if ended < began:
         raise ValueError("record_call(): ended_at lies before started_at.")
+    if ended - began > UNBELIEVED_NS:
+        raise ValueError("record_call(): the call would have taken over a week; are its times right?")
     if ended > now + LATEST_NS:
         raise ValueError("record_call(): the call lies in the future; is the time zone of its times right?")
     return began, ended

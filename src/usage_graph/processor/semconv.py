@@ -30,6 +30,12 @@ def _provider(value: Any) -> str | None:
     return name and fold(name)
 
 
+def _project(value: Any) -> str | None:
+    """Spelled so that the request header, which queries name it by, can hold it: see ``usage.project_named``."""
+    name = text(value)
+    return ("".join(filter(str.isprintable, name)).strip() or None) if name else None
+
+
 def _metadata(*names: str) -> tuple[str, ...]:
     """Per-call metadata that applications set; each dialect has its own prefix, and some write camel case."""
     camel = tuple(words[0] + "".join(map(str.title, words[1:])) for words in (name.split("_") for name in names))
@@ -288,7 +294,7 @@ INHERITED_FIELDS = (
 RESOURCE_FIELDS = (
     Field("service", text, ("service.name",)),
     Field("environment", text, ("deployment.environment.name", "deployment.environment", "langfuse.environment")),
-    Field("project", text, ("usage_graph.project", "openinference.project.name")),
+    Field("project", _project, ("usage_graph.project", "openinference.project.name")),
 )
 
 UNKNOWN_SERVICE = "unknown_service"

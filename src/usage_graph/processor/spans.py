@@ -56,6 +56,8 @@ ENDS_IN_FUTURE = Rejection("span ends more than one hour in the future: check th
 _ZERO_TRACE, _ZERO_SPAN = bytes(16), bytes(8)
 _HOUR_NS = 3_600 * 10**9
 _YEAR_1971_NS = 365 * 24 * _HOUR_NS
+_LONGEST_NS = 7 * 24 * _HOUR_NS
+"""No call takes over a week: such an end is a wrong clock, and sums of such durations would leave 64 bits."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATUS_ERROR = 2
 _DEFAULT_PROJECT = "default"
@@ -65,8 +67,8 @@ def check(trace_id: bytes, span_id: bytes, start_ns: int, end_ns: int, now_ns: i
     """Whether any span, LLM call or not, has ids and a believable time; cheap enough to ask of each.
 
     Any past is fine (backfill), up to one hour in the future is a skewed clock. Before 1971 nobody called an LLM: such
-    a time was sent in seconds, milliseconds or microseconds. A missing end, or one before the start, is no reason to
-    lose a call.
+    a time was sent in seconds, milliseconds or microseconds. A missing end, one before the start, or one years after
+    it, is no reason to lose a call.
     """
     if len(trace_id) != 16 or trace_id == _ZERO_TRACE:
         return NO_TRACE_ID
@@ -126,7 +128,7 @@ class Processor:
             id=record_id(project, span.trace_id, span.span_id),
             trace_id=span.trace_id,
             span_id=span.span_id,
-            duration_us=max(span.end_ns - span.start_ns, 0) // 1000,
+            duration_us=_duration_us(span),
             failed=failed,
             error_type=found.error_type,
             source=found.source or around.source or ("agent" if agent else operation),
@@ -172,6 +174,12 @@ class Processor:
         if last is None or last[0] is not resource or last[1] is not scope:
             self._from = last = resource, scope, origin(resource.attributes, scope.attributes)
         return last[2]
+
+
+def _duration_us(span: Span) -> int:
+    """0 where the end is missing or cannot be the call's."""
+    taken = span.end_ns - span.start_ns
+    return taken // 1000 if 0 <= taken <= _LONGEST_NS else 0
 
 
 def _infer_provider(found: Found) -> str | None:

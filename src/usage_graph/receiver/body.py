@@ -7,19 +7,20 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from usage_graph.errors import MalformedRequest, RequestTooLarge, UnsupportedContent
+from usage_graph.errors import MalformedRequest, RequestTooLarge, RetryableError, UnsupportedContent
 from usage_graph.receiver.gunzip import Gunzip
 from usage_graph.receiver.intake import Hold
 
 
-async def read_body(headers: Headers, receive: Receive, *, max_bytes: int, hold: Hold) -> bytes:
-    """The body, decompressed.
+async def read_body(headers: Headers, receive: Receive, *, max_bytes: int, hold: Hold, max_seconds: float) -> bytes:
+    """The body, decompressed. A sender that vanished, or trickles, holds its share for ``max_seconds`` at most.
 
     Raises:
         RequestTooLarge: it is over ``max_bytes`` as sent or decompressed; the rest is not read.
         UnsupportedContent: its encoding is neither gzip nor identity.
         MalformedRequest: it is not gzip although it should be.
         QueueFull: there is no room for it now.
+        RetryableError: it was not whole in time.
         ClientDisconnect: the sender went away.
     """
     encoding = headers.get("content-encoding", "").strip().lower()
@@ -28,9 +29,15 @@ async def read_body(headers: Headers, receive: Receive, *, max_bytes: int, hold:
     _check_length(headers.get("content-length"), max_bytes)
     sent = _stream(receive, max_bytes=max_bytes)
     pieces: list[bytes] = []
-    async for piece in _gunzip(sent, max_bytes=max_bytes) if encoding == "gzip" else sent:
-        hold.grow(len(piece))
-        pieces.append(piece)
+    try:
+        async with asyncio.timeout(max_seconds):
+            async for piece in _gunzip(sent, max_bytes=max_bytes) if encoding == "gzip" else sent:
+                hold.grow(len(piece))
+                pieces.append(piece)
+    except TimeoutError:
+        raise RetryableError(
+            f"The body was not whole after {max_seconds:g} seconds; send the same request again."
+        ) from None
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

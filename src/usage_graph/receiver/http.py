@@ -19,6 +19,9 @@ from usage_graph.usage import PROJECT_HEADER, project_in
 
 _log = logging.getLogger("usage_graph.receiver")
 
+_BODY_TIMEOUT = 60.0
+"""Seconds that a body may take to arrive: exporters give up after 10, collectors after 30."""
+
 
 def routes(service: Service, *, max_body_bytes: int, intake: Intake) -> list[Route]:
     """One route per signal. ``max_body_bytes`` bounds a body as sent and decompressed, ``intake`` all of them.
@@ -73,7 +76,7 @@ class _Endpoint:
                 self._service,
                 self._signal,
                 encoding,
-                await read_body(headers, receive, max_bytes=self._max_body_bytes, hold=hold),
+                await read_body(headers, receive, max_bytes=self._max_body_bytes, hold=hold, max_seconds=_BODY_TIMEOUT),
                 project=project,
             )
 

@@ -7,7 +7,7 @@ strings.
 import re
 from base64 import b64decode
 from binascii import unhexlify
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from msgspec import Raw, Struct
@@ -16,7 +16,7 @@ from msgspec.json import Decoder, encode
 from usage_graph.errors import MalformedRequest
 from usage_graph.processor.semconv import LEAF_KEYS, WANTED, WANTED_RESOURCE
 from usage_graph.processor.spans import Rejection, Resource, Scope, Span
-from usage_graph.processor.values import AttributeValue
+from usage_graph.processor.values import MAX_DOCUMENT, AttributeValue
 from usage_graph.receiver.request import Outline, TraceRequest, walk
 
 MEDIA_TYPE = "application/json"
@@ -50,6 +50,12 @@ class _AnyValue(Struct, gc=False, rename="camel"):
     array_value: _ArrayValue | None = None
     kvlist_value: _KeyValueList | None = None
     bytes_value: str | None = None
+
+
+class _LongValue(Struct, gc=False, rename="camel"):
+    """What is read of an ``AnyValue`` that is long: arrays and kvlists of that size hold more than usage."""
+
+    string_value: str | None = None
 
 
 class _KeyAndValue(Struct, gc=False):
@@ -117,6 +123,7 @@ _resource = Decoder(_Resource | None)
 _scope = Decoder(_Scope | None)
 _span = Decoder(_Span)
 _any_value = Decoder(_AnyValue | None)
+_long_value = Decoder(_LongValue)
 
 # msgspec reports what is wrong in itself, and nesting too deep for the stack as RecursionError.
 _UNREADABLE = (ValueError, OverflowError, RecursionError)
@@ -223,19 +230,29 @@ def _pick(attributes: Sequence[_Attribute] | None, wanted: frozenset[str]) -> di
 
 
 def _values(picked: dict[str, Raw]) -> dict[str, AttributeValue]:
-    return {key: _value(_any_value.decode(raw)) for key, raw in picked.items()}
+    return {
+        key: _value(_any_value.decode(raw)) if memoryview(raw).nbytes <= MAX_DOCUMENT else _long(raw)
+        for key, raw in picked.items()
+    }
+
+
+def _long(raw: Raw) -> AttributeValue:
+    return _long_value.decode(raw).string_value
 
 
 def _value(value: _AnyValue | None) -> AttributeValue:
-    """An ``AnyValue`` unwrapped; nothing set is ``None``. Raises ValueError for what is no number or no base64."""
+    """An ``AnyValue`` unwrapped; nothing set, and a number that cannot be read, is ``None``.
+
+    Raises ValueError for what is no base64.
+    """
     if value is None:
         return None
     if value.string_value is not None:
         return value.string_value
     if value.int_value is not None:
-        return _integer(value.int_value)
+        return _readable(_integer, value.int_value)
     if value.double_value is not None:
-        return float(value.double_value)
+        return _readable(float, value.double_value)
     if value.bool_value is not None:
         return value.bool_value
     if value.array_value is not None:
@@ -245,6 +262,14 @@ def _value(value: _AnyValue | None) -> AttributeValue:
     if value.bytes_value is not None:
         return b64decode(value.bytes_value, validate=True)
     return None
+
+
+def _readable(read: Callable[[int | float | str], int | float], value: int | float | str) -> int | float | None:
+    """An attribute's number; what is none is unknown, and no reason to lose the call."""
+    try:
+        return read(value)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _integer(value: _Number) -> int:

@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from usage_graph.errors import MalformedRequest
 from usage_graph.processor.semconv import LEAF_KEYS, WANTED, WANTED_RESOURCE
 from usage_graph.processor.spans import Rejection, Resource, Scope, Span
-from usage_graph.processor.values import AttributeValue
+from usage_graph.processor.values import MAX_DOCUMENT, AttributeValue
 from usage_graph.receiver import schema
 from usage_graph.receiver.request import Outline, TraceRequest, walk
 
@@ -92,12 +92,14 @@ def _pick(attributes: Mapping[str, Any], wanted: frozenset[str]) -> dict[str, At
 
 
 def _value(value: Any) -> AttributeValue:
-    """An ``AnyValue`` unwrapped; nothing set is ``None``."""
+    """An ``AnyValue`` unwrapped; nothing set, and an array or kvlist too long to be about usage, is ``None``."""
     # Reading a field that is not set gives its zero value, cheaper than asking which one is set.
     if found := value.string_value or value.int_value or value.double_value:
         return found  # type: ignore[no-any-return]  # made at run time, see schema
     match value.WhichOneof("value"):
         case None:
+            return None
+        case "array_value" | "kvlist_value" if value.ByteSize() > MAX_DOCUMENT:
             return None
         case "array_value":
             return [_value(item) for item in value.array_value.values]

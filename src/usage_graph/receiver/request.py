@@ -1,6 +1,7 @@
 """An OTLP traces request as the service sees it: spans, decoded one by one while they are iterated."""
 
 from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Any, NamedTuple, Protocol
 
 from usage_graph.processor.spans import Rejection, Resource, Scope, Span
@@ -25,11 +26,17 @@ class Call(NamedTuple):
 
 Decoded = Call | Outline | Rejection
 
+_PAUSE_EVERY = 1024
+"""Groups of spans, empty or not, that are walked before a pause: some 2 ms."""
+
 
 class TraceRequest(NamedTuple):
-    """``spans`` can be iterated once; ``size`` is that of the body in bytes, decompressed."""
+    """``spans`` can be iterated once; ``size`` is that of the body in bytes, decompressed.
 
-    spans: Iterator[Decoded]
+    ``None`` among the spans is a pause: much was read that holds none, and others should get a turn.
+    """
+
+    spans: Iterator[Decoded | None]
     size: int
 
 
@@ -43,13 +50,22 @@ class Reader(Protocol):
     def span(self, raw: Any, /) -> Span | Outline | Rejection: ...
 
 
-def walk(resource_spans: Iterable[Any] | None, reader: Reader) -> Iterator[Decoded]:
-    """Every span of a request, in order. The encodings share the names of the fields walked here."""
+def walk(resource_spans: Iterable[Any] | None, reader: Reader) -> Iterator[Decoded | None]:
+    """Every span of a request, in order, with pauses. The encodings share the names of the fields walked here."""
+    groups = count(1)
     for group in resource_spans or ():
+        if next(groups) % _PAUSE_EVERY == 0:
+            yield None
+        if not group.scope_spans:
+            continue
         resource = reader.resource(group.resource)
-        for scope_spans in group.scope_spans or ():
+        for scope_spans in group.scope_spans:
+            if next(groups) % _PAUSE_EVERY == 0:
+                yield None
+            if not scope_spans.spans:
+                continue
             scope = reader.scope(scope_spans.scope)
-            for raw in scope_spans.spans or ():
+            for raw in scope_spans.spans:
                 span = reader.span(raw)
                 if not isinstance(span, Span):
                     yield span

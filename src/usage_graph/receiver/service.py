@@ -60,7 +60,11 @@ class Service:
         records: list[UsageRecord] = []
         reasons: Counter[str] = Counter()
         spans = 0
-        for spans, decoded in enumerate(request.spans, 1):
+        for decoded in request.spans:
+            if decoded is None:
+                await asyncio.sleep(0)
+                continue
+            spans += 1
             match self._record(decoded, project=project, now=now, now_ns=now_ns):
                 case UsageRecord() as record:
                     records.append(record)

@@ -151,12 +151,16 @@ def _piece(piece: Piece, scope: Scope, columns: Sequence[str], project: str, par
     else:
         selected += [f"r.{name}" for name in (*columns, *Totals._fields)]
     if len(piece.spans) == 1:
-        relation = f"{piece.relation} AS r"
         start, end = (f"{parameters.add(at_)}::timestamptz" for at_ in piece.spans[0])
     else:
-        starts, ends = (f"{parameters.add(list(ats))}::timestamptz[]" for ats in zip(*piece.spans, strict=True))
-        relation = f"unnest({starts}, {ends}) AS span (start, stop), {piece.relation} AS r"
         start, end = "span.start", "span.stop"
     where = [f"r.project = {project}::text", f"{at} >= {start}", f"{at} < {end}"]
     where += conditions(scope.filter, parameters, of_records=of_records)
-    return f"SELECT {', '.join(selected)}\nFROM {relation}\nWHERE {' AND '.join(where)}"
+    select = f"SELECT {', '.join(selected)}\nFROM {piece.relation} AS r\nWHERE {' AND '.join(where)}"
+    if len(piece.spans) == 1:
+        return select
+    starts, ends = (f"{parameters.add(list(ats))}::timestamptz[]" for ats in zip(*piece.spans, strict=True))
+    # OFFSET 0 keeps the planner from making a join of it: it knows nothing of the spans' lengths, and would rather
+    # read the whole relation once than look each of them up in the index.
+    spans = f"unnest({starts}, {ends}) AS span (start, stop)"
+    return f"SELECT in_span.*\nFROM {spans}, LATERAL (\n{select}\nOFFSET 0\n) AS in_span"

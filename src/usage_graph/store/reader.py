@@ -202,7 +202,8 @@ class Reader:
                     with _explained():
                         await transaction.rollback()
         finally:
-            await self._pool.release(connection)
+            with _explained():
+                await self._pool.release(connection)
 
     async def pending_migrations(self) -> list[str]:
         """Names of the migrations that the database lacks; none: it is ready.
