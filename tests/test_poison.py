@@ -96,7 +96,10 @@ def test_the_dearest_calls_add_up(slow_server: Server) -> None:
     """As much as is believed of one call, ten thousand times in one bucket: no sum leaves its type."""
     project = slow_server.project()
     start = 1_700_000_000 * 10**9
-    dearest: dict[str, Any] = {"usage_graph.cost": str(MAX_COST_NANO // NANO), "usage_graph.credits": MAX_CREDITS_NANO // NANO}
+    dearest: dict[str, Any] = {
+        "usage_graph.cost": str(MAX_COST_NANO // NANO),
+        "usage_graph.credits": MAX_CREDITS_NANO // NANO,
+    }
     body = request(call(number, dearest, start_ns=start) for number in range(10_000)).SerializeToString()
     headers = {**PROTOBUF, "x-usage-graph-project": project}
     answer = httpx.post(f"{slow_server.http}/v1/traces", content=body, headers=headers, timeout=120)

@@ -1,7 +1,8 @@
 """Writing: once per span, all or nothing, rollups exact whatever happens to the records."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -12,12 +13,22 @@ from hypothesis import strategies as st
 from tests.records import BASE, record, usage_records
 from usage_graph.errors import RefusedRecords, StoreUnavailable
 from usage_graph.store.cells import _ADDED_BY_RECORD, in_records
-from usage_graph.store.connect import Connection
+from usage_graph.store.connect import Connection, connect
 from usage_graph.store.rollup import FAMILIES
 from usage_graph.store.writer import open_writer
 from usage_graph.usage import Totals, UsageRecord
 
 WRITES = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@asynccontextmanager
+async def connected(database: str) -> AsyncIterator[Connection]:
+    """A connection that is closed however the block ends: hypothesis leaves an example when it has seen enough."""
+    connection = await connect(database)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 async def stored(database: str) -> list[UsageRecord]:
@@ -69,10 +80,9 @@ async def test_both_ways_in_store_the_same(database: str, mode: Any) -> None:
 @given(st.lists(usage_records(), max_size=25), st.randoms(use_true_random=False))
 @WRITES
 async def test_again_reordered_or_split_changes_nothing(database: str, batch: list[UsageRecord], random: Any) -> None:
-    connection = await asyncpg.connect(database)
-    await connection.execute("TRUNCATE usage_identity; DELETE FROM usage_record")
     distinct = first_of_each_span(batch)
-    async with open_writer(database, mode="copy", connections=1) as writer:
+    async with connected(database) as connection, open_writer(database, mode="copy", connections=1) as writer:
+        await connection.execute("TRUNCATE usage_identity; DELETE FROM usage_record")
         await writer.write(distinct)
         for _ in range(3):
             again = list(distinct)
@@ -80,9 +90,8 @@ async def test_again_reordered_or_split_changes_nothing(database: str, batch: li
             cut = random.randint(0, len(again))
             await writer.write(again[:cut])
             await writer.write(again[cut:])
-    assert await stored(database) == distinct
-    await assert_rollups_exact(connection)
-    await connection.close()
+        assert await stored(database) == distinct
+        await assert_rollups_exact(connection)
 
 
 @given(st.lists(usage_records(), max_size=25), st.lists(usage_records(), max_size=10), st.data())
@@ -90,24 +99,23 @@ async def test_again_reordered_or_split_changes_nothing(database: str, batch: li
 async def test_rollups_follow_updates_and_deletes(
     database: str, batch: list[UsageRecord], other: list[UsageRecord], data: st.DataObject
 ) -> None:
-    connection = await asyncpg.connect(database)
-    await connection.execute("TRUNCATE usage_identity; DELETE FROM usage_record")
-    async with open_writer(database, mode="copy", connections=1) as writer:
-        await writer.write(first_of_each_span([*batch, *other]))
-    changed = data.draw(
+    change = data.draw(
         st.sampled_from(
             ["cost_nano = NULL, cost_reported = false", "user_id = 'x', agent = NULL", "failed = NOT failed"]
         )
     )
-    await connection.execute(f"UPDATE usage_record SET {changed} WHERE abs(id) % 2 = 0")  # noqa: S608
-    await assert_rollups_exact(connection)
-    await connection.execute("DELETE FROM usage_record WHERE abs(id) % 3 = 0")
-    await assert_rollups_exact(connection)
-    await connection.execute("DELETE FROM usage_record")
-    for family in FAMILIES:
-        for rollup in family.rollups:
-            assert await connection.fetchval(f"SELECT count(*) FROM {rollup.relation}") == 0  # noqa: S608
-    await connection.close()
+    async with connected(database) as connection:
+        await connection.execute("TRUNCATE usage_identity; DELETE FROM usage_record")
+        async with open_writer(database, mode="copy", connections=1) as writer:
+            await writer.write(first_of_each_span([*batch, *other]))
+        await connection.execute(f"UPDATE usage_record SET {change} WHERE abs(id) % 2 = 0")  # noqa: S608
+        await assert_rollups_exact(connection)
+        await connection.execute("DELETE FROM usage_record WHERE abs(id) % 3 = 0")
+        await assert_rollups_exact(connection)
+        await connection.execute("DELETE FROM usage_record")
+        for family in FAMILIES:
+            for rollup in family.rollups:
+                assert await connection.fetchval(f"SELECT count(*) FROM {rollup.relation}") == 0  # noqa: S608
 
 
 async def test_a_span_sent_with_another_start_is_the_same_call(database: str) -> None:

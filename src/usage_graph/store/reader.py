@@ -36,6 +36,8 @@ from usage_graph.usage import (
 _log = logging.getLogger("usage_graph.store")
 
 _ACQUIRE_TIMEOUT = 10.0
+_LEAVE_TIMEOUT = 2.0
+"""Seconds that the database has to take back a connection before it is cut: an answer may be waiting for it."""
 _WIDTH = len(Totals._fields)
 
 _ITEM_COLUMNS = ("conversation", "agent", "item_name")
@@ -188,22 +190,16 @@ class Reader:
         Raises:
             QueryUnavailable: the database is away, or all connections are in use.
         """
-        with _explained():
-            connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT)
-        try:
+        async with self._connection() as connection:
             transaction = connection.transaction(isolation="repeatable_read", readonly=True)
             with _explained():
                 await transaction.start()
             try:
                 yield Snapshot(connection)
             finally:
-                # Nothing was written: a connection that cannot even roll back is thrown away by the pool.
-                if not connection.is_closed():
-                    with _explained():
+                with _given_up():
+                    async with asyncio.timeout(_LEAVE_TIMEOUT):
                         await transaction.rollback()
-        finally:
-            with _explained():
-                await self._pool.release(connection)
 
     async def pending_migrations(self) -> list[str]:
         """Names of the migrations that the database lacks; none: it is ready.
@@ -212,9 +208,19 @@ class Reader:
             QueryUnavailable: the database is away.
             MigrationError: it does not fit this program.
         """
-        with _explained():
-            async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT) as connection:
+        async with self._connection() as connection:
+            with _explained():
                 return await migrate.pending(connection)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        with _explained():
+            connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT)
+        try:
+            yield connection
+        finally:
+            with _given_up():
+                await self._pool.release(connection, timeout=_LEAVE_TIMEOUT)
 
 
 @contextmanager
@@ -231,11 +237,22 @@ def _explained() -> Iterator[None]:
         raise QueryUnavailable("The database cannot answer now; ask again in a moment.") from error
 
 
+@contextmanager
+def _given_up() -> Iterator[None]:
+    """Leaving a lost connection costs no answer: nothing was written, and the pool replaces it."""
+    try:
+        yield
+    except (*UNREACHABLE, asyncpg.PostgresError) as error:
+        _log.warning("a connection was given up: %s: %s", type(error).__name__, error)
+
+
 @asynccontextmanager
 async def open_reader(dsn: str, *, connections: int, statement_timeout: float) -> AsyncIterator[Reader]:
     """A reader over its own pool."""
     settings = {"statement_timeout": f"{max(1, round(statement_timeout * 1000))}ms"}
-    async with open_pool(dsn, name="usage-graph reader", size=connections, settings=settings) as pool:
+    # The server ends its statements itself; longer than that takes only one that cannot be reached.
+    timeout = statement_timeout + _LEAVE_TIMEOUT
+    async with open_pool(dsn, name="usage-graph reader", size=connections, timeout=timeout, settings=settings) as pool:
         yield Reader(pool)
 
 

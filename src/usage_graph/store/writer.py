@@ -47,7 +47,7 @@ class Writer:
         try:
             async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT) as connection, connection.transaction():
                 await self._stage(connection, records)
-                await connection.execute(_STORE, timeout=_WRITE_TIMEOUT)
+                await connection.execute(_STORE)
         except _REFUSED as error:
             raise RefusedRecords(_reason(error)) from error
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
@@ -57,15 +57,11 @@ class Writer:
     async def _stage(self, connection: Connection, records: Sequence[UsageRecord]) -> None:
         if self._mode == "copy":
             await connection.copy_records_to_table(
-                "usage_staging",
-                records=records,
-                columns=UsageRecord._fields,
-                schema_name="pg_temp",
-                timeout=_WRITE_TIMEOUT,
+                "usage_staging", records=records, columns=UsageRecord._fields, schema_name="pg_temp"
             )
         else:
             columns: list[Any] = list(zip(*records, strict=True))
-            await connection.execute(_STAGE_BY_UNNEST, *columns, timeout=_WRITE_TIMEOUT)
+            await connection.execute(_STAGE_BY_UNNEST, *columns)
 
 
 def _reason(error: BaseException) -> str:
@@ -85,5 +81,5 @@ async def open_writer(dsn: str, *, mode: Literal["copy", "unnest"], connections:
     async def init(connection: Connection) -> None:
         await connection.execute(staging)
 
-    async with open_pool(dsn, name="usage-graph writer", size=connections, init=init) as pool:
+    async with open_pool(dsn, name="usage-graph writer", size=connections, timeout=_WRITE_TIMEOUT, init=init) as pool:
         yield Writer(pool, mode=mode)
