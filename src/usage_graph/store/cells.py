@@ -49,11 +49,7 @@ WEIGHT = {
 }
 """What groups are ranked by; ``{over}`` is empty or a window."""
 
-# As in the index: without the collation of the database only ASCII would have upper and lower case.
-_SEARCHED = (
-    "(usage_search_text(r.name, r.agent, r.conversation, r.user_id, r.request_model, r.response_model) "
-    'COLLATE "default")'
-)
+_SEARCH_KEY = "usage_search_key(r.name, r.agent, r.conversation, r.user_id, r.request_model, r.response_model)"
 _SEARCHED_FIELDS = ("r.name", "r.agent", "r.conversation", "r.user_id", _MODEL)
 _SEPARATOR = "\x1f"
 
@@ -75,8 +71,8 @@ def in_records(column: str) -> str:
     return _IN_RECORDS.get(column, f"r.{column}")
 
 
-def conditions(filter_: Filter, parameters: Parameters, *, of_records: bool) -> list[str]:
-    """``filter_`` as conditions on a relation aliased ``r``."""
+def conditions(filter_: Filter, parameters: Parameters, *, project: str, of_records: bool) -> list[str]:
+    """``filter_`` as conditions on a relation aliased ``r``; ``project`` is the placeholder of the project."""
     found: list[str] = []
     for dimension, strings in filter_.strings:
         column = in_records(dimension.value) if of_records else f"r.{dimension.value}"
@@ -85,18 +81,20 @@ def conditions(filter_: Filter, parameters: Parameters, *, of_records: bool) -> 
         failed = [status is CallStatus.ERROR for status in filter_.status]
         found.append(f"r.failed = ANY({parameters.add(failed)}::boolean[])")
     if filter_.search is not None:
-        found.append(_search_condition(filter_.search, parameters))
+        found.append(_search_condition(filter_.search, parameters, project))
     return found
 
 
-def _search_condition(search: str, parameters: Parameters) -> str:
+def _search_condition(search: str, parameters: Parameters, project: str) -> str:
     if not _is_storable(search):
         return "false"
     literal = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     pattern = f"{parameters.add(f'%{literal}%')}::text"
-    if _SEPARATOR in search:  # would match between two fields of the indexed text
+    # As in the index: without the collation of the database only ASCII would have upper and lower case.
+    if _SEPARATOR in search:  # would match between two fields of the label
         return "(" + " OR ".join(f'{field} COLLATE "default" ILIKE {pattern}' for field in _SEARCHED_FIELDS) + ")"
-    return f"{_SEARCHED} ILIKE {pattern}"
+    found = f'l.project = {project}::text AND l.label COLLATE "default" ILIKE {pattern}'
+    return f"{_SEARCH_KEY} IN (SELECT l.key FROM usage_label AS l WHERE {found})"  # noqa: S608 (closed fragments)
 
 
 def _is_storable(text: str) -> bool:
@@ -155,7 +153,7 @@ def _piece(piece: Piece, scope: Scope, columns: Sequence[str], project: str, par
     else:
         start, end = "span.start", "span.stop"
     where = [f"r.project = {project}::text", f"{at} >= {start}", f"{at} < {end}"]
-    where += conditions(scope.filter, parameters, of_records=of_records)
+    where += conditions(scope.filter, parameters, project=project, of_records=of_records)
     select = f"SELECT {', '.join(selected)}\nFROM {piece.relation} AS r\nWHERE {' AND '.join(where)}"
     if len(piece.spans) == 1:
         return select

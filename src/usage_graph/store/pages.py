@@ -46,11 +46,12 @@ def list_page(scope: Scope, order: RecordOrder, request: PageRequest) -> Page:
     backwards = request.first is None
     limit = request.last if request.first is None else request.first
     assert limit is not None  # noqa: S101 (PageRequest promises one)
+    project = parameters.add(scope.project)
     where = [
-        f"r.project = {parameters.add(scope.project)}::text",
+        f"r.project = {project}::text",
         f"r.started_at >= {parameters.add(scope.start)}::timestamptz",
         f"r.started_at < {parameters.add(scope.end)}::timestamptz",
-        *conditions(scope.filter, parameters, of_records=True),
+        *conditions(scope.filter, parameters, project=project, of_records=True),
     ]
     value = _VALUE[order.field]
     inside = list(where)
