@@ -37,10 +37,16 @@ def test_both_http_ports_take_otlp_and_only_the_main_one_answers_queries(server:
     headers = {**PROTOBUF, "x-usage-graph-project": project}
     for base in (server.http, server.otlp_http):
         assert httpx.post(f"{base}/v1/traces", content=body, headers=headers).status_code == 200
-        assert httpx.get(f"{base}/healthz").json() == {"status": "ok"}
+        assert httpx.get(f"{base}/healthz").json() == {"status": "ok", "service": "usage-graph"}
         assert httpx.get(f"{base}/readyz").status_code == 200
     assert httpx.post(f"{server.otlp_http}/graphql", json={"query": CALLS}).status_code == 404
     assert server.query(CALLS, project=project)["usage"]["totals"]["calls"] == 1
+
+
+def test_the_printed_address_leads_to_graphiql(server: Server) -> None:
+    page = httpx.get(server.http, headers={"accept": "text/html"}, follow_redirects=True)
+    assert (page.status_code, page.url.path) == (200, "/graphql")
+    assert "GraphiQL" in page.text
 
 
 def test_sigterm_answers_what_is_under_way_and_exits_0(database: str) -> None:

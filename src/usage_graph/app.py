@@ -14,11 +14,11 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from usage_graph.config import Settings
+from usage_graph.config import SERVICE, Settings
 from usage_graph.errors import MigrationError, QueryError, StartupError
 from usage_graph.exporter.exporter import Exporter
 from usage_graph.graph import app as graph
@@ -149,7 +149,10 @@ class _Sockets:
     """The HTTP sockets. A taken OTLP port matters only to those who asked for that port."""
 
     def __init__(self, settings: Settings) -> None:
-        main = bind(settings.host, settings.port)
+        try:
+            main = bind(settings.host, settings.port)
+        except PortTaken as error:
+            raise StartupError(f"{error} Free it, or choose another by USAGE_GRAPH_PORT.") from None
         self.all = [main]
         self.main: int = main.getsockname()[1]
         self.otlp: int | None = None
@@ -226,7 +229,8 @@ def _http_app(
             )
         )
     queries = graph.routes(reader=reader, clock=lambda: datetime.now(UTC), timeout=settings.statement_timeout)
-    main = Starlette(routes=[*health, *otlp, *queries], middleware=middleware)
+    home = Route("/", RedirectResponse("/graphql", 307))
+    main = Starlette(routes=[home, *health, *otlp, *queries], middleware=middleware)
     if otlp_port is None:
         return main
     otlp_only = Starlette(routes=[*health, *otlp], middleware=middleware)
@@ -239,7 +243,7 @@ def _http_app(
 
 
 async def _healthz(_: Request) -> JSONResponse:
-    return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "ok", "service": SERVICE})
 
 
 def _readyz(reader: Reader) -> Callable[[Request], Awaitable[JSONResponse]]:
@@ -247,12 +251,16 @@ def _readyz(reader: Reader) -> Callable[[Request], Awaitable[JSONResponse]]:
         try:
             names = await reader.pending_migrations()
         except (QueryError, MigrationError) as error:
-            return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
+            return _unready(str(error))
         if names:
-            return JSONResponse({"status": "unavailable", "reason": f"{len(names)} migration(s) outstanding"}, 503)
-        return JSONResponse({"status": "ok"})
+            return _unready(f"{len(names)} migration(s) outstanding")
+        return JSONResponse({"status": "ok", "service": SERVICE})
 
     return readyz
+
+
+def _unready(reason: str) -> JSONResponse:
+    return JSONResponse({"status": "unavailable", "service": SERVICE, "reason": reason}, 503)
 
 
 class _HttpServer(uvicorn.Server):

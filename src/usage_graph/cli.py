@@ -6,6 +6,7 @@ when it runs, so that ``--version`` and ``--help`` are quick and need no server.
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -142,9 +143,10 @@ def _add_choice(group: Any, flag: str, names: type[StrEnum], *, default: StrEnum
     known = {name.lower().replace("_", "-"): name for name in names}
 
     def choice(text: str) -> StrEnum:
-        if text.lower() not in known:
+        name = text.lower().replace("_", "-")
+        if name not in known:
             raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(known)}")
-        return known[text.lower()]
+        return known[name]
 
     group.add_argument(flag, type=choice, default=default, metavar=flag.strip("-").upper(), help=", ".join(known))
 
@@ -155,7 +157,8 @@ def _settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run ``work`` to its end, on uvloop where there is one."""
+    """Run ``work`` to its end, on uvloop where there is one; what the server has to say goes to stderr."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if sys.platform == "win32":
         asyncio.run(work)
     else:
@@ -193,7 +196,8 @@ def _demo(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     def page(endpoints: "Endpoints") -> None:
         show(Question(endpoint=endpoints.http, timezone=local_zone(environ)))
-        print(_addresses(endpoints), flush=True)
+        if not given.exit:
+            print(_addresses(endpoints), flush=True)
 
     _run(stage.play(settings=settings, seed=given.seed, show=page, keep_serving=not given.exit))
     return 0

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from usage_graph.errors import ConfigError
 
 PREFIX = "USAGE_GRAPH_"
+SERVICE = "usage-graph"
+"""What the server calls itself in answers about its health."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 MIB = 2**20

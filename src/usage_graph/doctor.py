@@ -1,15 +1,22 @@
 """What could keep a server from working here, looked at one by one without changing anything."""
 
+import asyncio
+import json
+import os
 import platform
-from collections.abc import AsyncIterator
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
 
 from google.protobuf.internal import api_implementation
 
-from usage_graph.config import Settings
+from usage_graph.config import SERVICE, Settings
 from usage_graph.errors import StartupError
-from usage_graph.listen import bind
+from usage_graph.listen import PortTaken, bind, url
 from usage_graph.store import migrate
 from usage_graph.store.connect import Connection, connect
 from usage_graph.store.embedded import Embedded
@@ -26,17 +33,18 @@ class Check:
 
 
 async def doctor(settings: Settings) -> list[Check]:
-    """Look at Python, protobuf, the ports, the database and its schema."""
+    """Look at Python and protobuf; then at the server that runs, else at the ports, the database and its schema."""
     found = [Check("Python", True, platform.python_version())]
     kind = api_implementation.Type()
     found.append(
         Check("protobuf", kind == "upb", kind if kind == "upb" else f"{kind}: far too slow; reinstall protobuf's wheel")
     )
-    found += [_port(settings.host, name, port) for name, port in _ports(settings)]
-    if settings.database_url is None and DataDirectory(path=settings.data_dir).major is None:
-        found.append(Check("database", True, "embedded PostgreSQL, to be made at the first start"))
-        return found
+    if (server := await asyncio.to_thread(_server, url(settings.host, settings.port))) is not None:
+        return [*found, server]
+    found += _ports(settings)
     try:
+        if settings.database_url is None and _is_new(settings.data_dir):
+            return [*found, Check("database", True, "embedded PostgreSQL, to be made at the first start")]
         async with _connection(settings) as connection:
             found += await _database(settings, connection)
     except StartupError as error:
@@ -44,21 +52,65 @@ async def doctor(settings: Settings) -> list[Check]:
     return found
 
 
-def _ports(settings: Settings) -> list[tuple[str, int]]:
+def _server(address: str) -> Check | None:
+    """What a usage-graph server that runs already says of itself; ``None`` where there is none."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"{address}/readyz", timeout=5) as answer:
+            body = json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            try:
+                body = json.load(error)
+            except ValueError:
+                return None
+    except (OSError, ValueError, HTTPException):
+        return None
+    if not isinstance(body, dict) or body.get("service") != SERVICE:
+        return None
+    ready = body.get("status") == "ok"
+    return Check("server", ready, f"runs at {address} and is {'ready' if ready else body.get('reason', 'not ready')}")
+
+
+def _ports(settings: Settings) -> Iterator[Check]:
+    """A taken OTLP port matters only to those who asked for it."""
     wanted = {
         "port": settings.port,
         "otlp_http_port": settings.otlp_http_port,
         "otlp_grpc_port": settings.otlp_grpc_port,
     }
-    return [(name, port) for name, port in wanted.items() if port]
+    for name, port in wanted.items():
+        if not port:
+            continue
+        try:
+            bind(settings.host, port).close()
+        except PortTaken as error:
+            needed = name == "port" or name in settings.explicit
+            yield Check(name, not needed, f"{error}{'' if needed else ' The server goes on without it.'}")
+        except StartupError as error:
+            yield Check(name, False, str(error))
+        else:
+            yield Check(name, True, f"{port} is free")
 
 
-def _port(host: str, name: str, port: int) -> Check:
+def _is_new(data_dir: Path) -> bool:
+    """Whether the data directory has no database yet.
+
+    Raises:
+        StartupError: none can be made there, or it cannot be seen.
+    """
     try:
-        bind(host, port).close()
-    except StartupError as error:
-        return Check(name, False, str(error))
-    return Check(name, True, f"{port} is free")
+        if DataDirectory(path=data_dir).major is not None:
+            return False
+        existing = next(path for path in (data_dir, *data_dir.parents) if path.exists())
+    except OSError as error:
+        raise StartupError(f"The data directory {data_dir} cannot be used: {error.strerror}.") from None
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise StartupError(
+            f"The data directory {data_dir} cannot be made: {existing} is no directory that this user may write. "
+            "Choose another with USAGE_GRAPH_DATA_DIR."
+        )
+    return True
 
 
 @asynccontextmanager
