@@ -49,10 +49,16 @@ FOR EACH STATEMENT EXECUTE FUNCTION usage_label_added();
 -- Searches find substrings by their trigrams where the extension exists and this role may create it; elsewhere they
 -- read the texts one by one.
 DO $$
+DECLARE
+    home regnamespace;
 BEGIN
     IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm') THEN
         CREATE EXTENSION IF NOT EXISTS pg_trgm;
-        CREATE INDEX usage_label_search ON usage_label USING gin ((label COLLATE "default") gin_trgm_ops);
+        -- It may be there already, in a schema that is not searched.
+        SELECT extnamespace INTO home FROM pg_extension WHERE extname = 'pg_trgm';
+        EXECUTE format(
+            'CREATE INDEX usage_label_search ON usage_label USING gin ((label COLLATE "default") %s.gin_trgm_ops)', home
+        );
     END IF;
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE NOTICE 'pg_trgm may not be created by this role: searches will be slower.';

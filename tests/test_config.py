@@ -61,6 +61,19 @@ def test_lists() -> None:
     assert settings.allowed_hosts == ("db",)
 
 
+@pytest.mark.parametrize(
+    ("host", "guarded"),
+    [("localhost", True), ("::1", True), ("127.8.0.1", True), ("0.0.0.0", False), ("::", False), ("db.example", False)],  # noqa: S104
+)
+def test_all_of_loopback_is_guarded(host: str, guarded: bool) -> None:
+    assert load({"USAGE_GRAPH_HOST": host}).on_loopback is guarded
+
+
+def test_a_home_that_nobody_has() -> None:
+    with pytest.raises(ConfigError, match=r"USAGE_GRAPH_DATA_DIR: '~nobody-here/x' begins with the home directory"):
+        load({"USAGE_GRAPH_DATA_DIR": "~nobody-here/x"})
+
+
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_is_documented(setting: object) -> None:
     variable = setting.variable  # type: ignore[attr-defined]

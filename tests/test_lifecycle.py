@@ -133,6 +133,7 @@ def test_a_second_server_on_the_same_data_directory(tmp_path: Path) -> None:
         ({"host": "127.0.0.1.evil.example:8000"}, 421),
         ({"host": ""}, 421),
         ({"host": "localhost:8000"}, 200),
+        ({"host": "127.0.0.2:8000"}, 200),
         ({"host": "[::1]:8000"}, 200),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),

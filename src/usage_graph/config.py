@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -16,6 +17,14 @@ SERVICE = "usage-graph"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 MIB = 2**20
+
+
+def is_loopback(name: str) -> bool:
+    """Whether ``name`` is a name or address of this machine that no other can reach: all of 127.0.0.0/8 is."""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name in LOOPBACK
 
 
 def default_data_dir() -> Path:
@@ -38,7 +47,10 @@ def _url(value: str) -> str:
 
 
 def _path(value: str) -> Path:
-    return Path(value).expanduser().absolute()
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("begins with the home directory of a user that there is not") from None
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:
@@ -143,7 +155,7 @@ class Settings:
 
     @property
     def on_loopback(self) -> bool:
-        return self.host in LOOPBACK
+        return is_loopback(self.host)
 
 
 def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> Settings:

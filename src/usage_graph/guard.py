@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from usage_graph.config import LOOPBACK
+from usage_graph.config import is_loopback
 
 
 class LoopbackGuard:
@@ -20,7 +20,7 @@ class LoopbackGuard:
 
     def __init__(self, app: ASGIApp, *, allowed_hosts: Collection[str], allowed_origins: Sequence[str]) -> None:
         self._app = app
-        self._hosts = LOOPBACK | {name.lower() for name in allowed_hosts}
+        self._hosts = {name.lower() for name in allowed_hosts}
         self._origins = frozenset(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -29,7 +29,8 @@ class LoopbackGuard:
 
     def _refusal(self, headers: Headers) -> JSONResponse | None:
         host = headers.get("host", "")
-        if _hostname(f"//{host}") not in self._hosts:
+        name = _hostname(f"//{host}") or ""
+        if not is_loopback(name) and name not in self._hosts:
             return JSONResponse(
                 {
                     "message": f"This server answers to loopback names only, not to Host {host[:100]!r}: call it as "

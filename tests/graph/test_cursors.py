@@ -101,6 +101,16 @@ def test_fingerprints_are_the_same_in_every_process() -> None:
     assert fingerprint("a") != fingerprint("b")
 
 
+@pytest.mark.parametrize("value", [None, -(2**63), start - 1, end, 2**63 - 1])
+def test_a_list_by_time_has_no_record_outside_its_window(value: int | None) -> None:
+    text = packed([QUESTION, start, end, value, 0])
+    assert read_cursor(text, QUESTION).key == RecordKey(value, 0)
+    with pytest.raises(BadCursor, match="not a cursor"):
+        read_cursor(text, QUESTION, by_time=True)
+    with pytest.raises(BadCursor, match="another list"):
+        read_cursor(text, fingerprint("other"), by_time=True)
+
+
 async def test_garbage_through_the_api() -> None:
     api = Api(now=NOW)
     document = 'query ($c: String) { usage(window: { last: "P1D" }) { records(after: $c) { nodes { id } } } }'

@@ -98,6 +98,14 @@ async def test_deep_introspection_is_refused(api: Api) -> None:
     assert await api.code(document) == "GRAPHQL_VALIDATION_FAILED"
 
 
+async def test_a_number_that_python_cannot_read(api: Api) -> None:
+    number = "9" * 5000
+    for _ in range(2):
+        assert await api.code(f"{{ usage({WINDOW}) {{ series(top: {number}) {{ bucket }} }} }}") == "LIMIT_EXCEEDED"
+    window = f"window: {{ between: {{ from: {number}, to: {number} }} }}"
+    assert await api.code(f"{{ usage({window}) {{ range {{ to }} }} }}") == "BAD_WINDOW"
+
+
 async def test_points_and_groups_add_up_over_the_operation(api: Api) -> None:
     hours = "series(bucket: HOUR, by: USER, top: {top}) {{ bucket }}"
     points = 60 * 24 + 1

@@ -172,6 +172,33 @@ async def test_a_cancelled_asker_does_not_cancel_the_others_answer(api: Api) -> 
     assert api.reader.asked == ["totals"]
 
 
+async def test_an_operation_that_is_cancelled_while_it_is_cancelled_lets_its_snapshot_go(api: Api) -> None:
+    asked = asyncio.Event()
+
+    async def hold_on(_: str) -> None:
+        asked.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.01)
+
+    api.reader.before = hold_on
+    scope = Scope("default", NOW.replace(year=2025), NOW)
+
+    async def operate() -> None:
+        async with Operation(reader=api.reader, project="default", now=NOW) as operation:
+            await operation.ask(Snapshot.totals, scope)
+
+    running = asyncio.create_task(operate())
+    await asked.wait()
+    for _ in range(2):
+        running.cancel()
+        await asyncio.sleep(0.001)
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert api.reader.open == 0
+
+
 async def test_a_snapshot_that_cannot_be_opened_is_an_error_of_every_field(api: Api) -> None:
     def refuse() -> Any:
         raise QueryUnavailable("The database is away.")

@@ -1,6 +1,7 @@
 """Migrations: forward only, once, whoever races; a database that does not fit is refused with what to do."""
 
 import asyncio
+import re
 
 import asyncpg
 import pytest
@@ -10,6 +11,11 @@ from usage_graph.store import migrate
 from usage_graph.store.connect import connect
 
 FIRST = migrate.load()[0]
+
+
+def as_superuser(dsn: str) -> str:
+    """The same database for a role that may make roles."""
+    return dsn.replace("//usage_graph@", "//postgres@")
 
 
 async def test_applies_everything_once(empty_database: str) -> None:
@@ -72,6 +78,50 @@ def test_files_of_another_engine_are_left_alone() -> None:
     both = migrate.Migration(3, "0003_both.sql", "", b"", None)
     assert migrate.outstanding([ours, theirs, both], [], "postgresql") == [ours, both]
     assert migrate.outstanding([ours, theirs, both], [(3, "0003_both.sql", b"")], "timescaledb") == [theirs]
+
+
+async def test_a_role_that_may_not_make_tables_is_told_so(empty_database: str) -> None:
+    connection = await connect(as_superuser(empty_database))
+    await connection.execute("CREATE ROLE visitor; SET ROLE visitor")
+    with pytest.raises(MigrationError, match=r"permission denied for schema public.*`usage-graph migrate` as a role"):
+        await migrate.migrate(connection)
+    await connection.execute("RESET ROLE")
+    await migrate.migrate(connection)
+    await connection.execute("SET ROLE visitor")
+    with pytest.raises(MigrationError, match="permission denied for table usage_migration"):
+        await migrate.pending(connection)
+    await connection.execute("RESET ROLE; DROP ROLE visitor")
+    await connection.close()
+
+
+async def test_an_encoding_that_cannot_hold_every_text_is_refused(empty_database: str) -> None:
+    connection = await connect(empty_database)
+    await connection.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    try:
+        latin = await connect(re.sub(r"/empty_\d+\?", "/latin?", empty_database))
+        with pytest.raises(MigrationError, match=r"encoded in LATIN1.*UTF8"):
+            await migrate.migrate(latin)
+        await latin.close()
+    finally:
+        await connection.execute("DROP DATABASE latin WITH (FORCE)")
+        await connection.close()
+
+
+async def test_trigrams_in_a_schema_that_is_not_searched(empty_database: str) -> None:
+    connection = await connect(empty_database)
+    await connection.execute('CREATE SCHEMA "Our Extensions"; CREATE EXTENSION pg_trgm SCHEMA "Our Extensions"')
+    await migrate.migrate(connection)
+    assert await connection.fetchval("SELECT to_regclass('usage_label_search')") is not None
+    await connection.close()
+
+
+async def test_trigrams_that_this_role_may_not_have(empty_database: str) -> None:
+    connection = await connect(as_superuser(empty_database))
+    await connection.execute("CREATE ROLE tenant; GRANT CREATE ON SCHEMA public TO tenant; SET ROLE tenant")
+    await migrate.migrate(connection)
+    assert await connection.fetchval("SELECT to_regclass('usage_label_search')") is None
+    await connection.execute("RESET ROLE; DROP OWNED BY tenant; DROP ROLE tenant")
+    await connection.close()
 
 
 async def test_migrated_with_odd_session_settings(empty_database: str) -> None:

@@ -156,7 +156,8 @@ async def test_a_search_uses_the_trigrams(database: str) -> None:
         await connection.execute("UPDATE usage_record SET name = 'Needle in the haystack' WHERE id = 12345")
         # As many texts as there are conversations in a busy project; few are read one by one.
         await connection.execute(
-            "INSERT INTO usage_label SELECT md5(n::text)::uuid, 'default', 'Text ' || n FROM generate_series(1, 30000) AS n"
+            "INSERT INTO usage_label "
+            "SELECT md5(n::text)::uuid, 'default', 'Text ' || n FROM generate_series(1, 30000) AS n"
         )
         await connection.execute("VACUUM ANALYZE usage_record, usage_label")
         scope = Scope("default", START, END, Filter(search="nEEDLE in"))

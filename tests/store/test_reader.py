@@ -1,6 +1,8 @@
 """Reading: the same answers as a program that looks at every record, for any window, zone, filter and page."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -211,6 +213,39 @@ async def test_a_database_that_is_away() -> None:
                 raise AssertionError("unreachable")
         with pytest.raises(QueryUnavailable):
             await reader.pending_migrations()
+
+
+async def test_a_connection_that_is_cut_under_a_question_costs_that_question_alone(database: str) -> None:
+    connection = await asyncpg.connect(database)
+    async with open_reader(database, connections=1, statement_timeout=5) as reader:
+        async with reader.snapshot() as snapshot:
+            asked = asyncio.ensure_future(snapshot._fetch("SELECT pg_sleep(4)"))
+            await asyncio.sleep(0.1)
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'usage-graph reader'"
+            )
+            with pytest.raises(QueryUnavailable, match="cannot answer now"):
+                await asked
+        async with reader.snapshot() as snapshot:
+            assert await snapshot.record_count(Scope("default", BASE, BASE + timedelta(days=1))) == 0
+    await connection.close()
+
+
+async def test_a_server_that_neither_answers_nor_hangs_up_is_left(database: str) -> None:
+    """As when the network is gone: even cancelling needs an answer."""
+    async with open_reader(database, connections=1, statement_timeout=60) as reader, asyncio.timeout(30):
+        async with reader.snapshot() as snapshot:
+            backend = (await snapshot._fetch("SELECT pg_backend_pid()"))[0][0]
+        try:
+            async with reader.snapshot() as snapshot:
+                os.kill(backend, signal.SIGSTOP)
+                asked = asyncio.ensure_future(snapshot._fetch("SELECT 1"))
+                await asyncio.sleep(0.1)
+                asked.cancel()
+            async with reader.snapshot() as snapshot:
+                assert (await snapshot._fetch("SELECT pg_backend_pid()"))[0][0] != backend
+        finally:
+            os.kill(backend, signal.SIGCONT)
 
 
 async def test_connections_that_were_cut_are_replaced(database: str) -> None:

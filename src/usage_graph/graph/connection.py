@@ -17,7 +17,7 @@ from usage_graph.graph.inputs import bounded
 from usage_graph.graph.operation import Operation, Snapshot
 from usage_graph.graph.scalars import BigInt
 from usage_graph.graph.types import UsageRecord
-from usage_graph.usage import PageRequest, RecordOrder, RecordPage, Scope, key_of
+from usage_graph.usage import PageRequest, RecordField, RecordOrder, RecordPage, Scope, key_of
 from usage_graph.window import Window
 
 PAGE = 20
@@ -107,8 +107,9 @@ def connect(
     if first is None and last is None:
         first = PAGE
     sizes = [bounded(size, name, MAX_PAGE, 0) for size, name in ((first, "first"), (last, "last")) if size is not None]
-    start = None if after is None else read_cursor(after, question)
-    end = None if before is None else read_cursor(before, question)
+    by_time = order.field is RecordField.STARTED_AT
+    start = None if after is None else read_cursor(after, question, by_time=by_time)
+    end = None if before is None else read_cursor(before, question, by_time=by_time)
     if start and end and start.window != end.window:
         raise BadCursor("`after` and `before` come from different windows: take both from pages of one list.")
     if position := start or end:

@@ -78,8 +78,10 @@ def write_cursor(question: bytes, window: Window, key: RecordKey) -> str:
     return _write(_Cursor(question, _micros(window.start), _micros(window.end), key.value, key.id))
 
 
-def read_cursor(text: str, question: bytes) -> Position:
+def read_cursor(text: str, question: bytes, *, by_time: bool = False) -> Position:
     """The position of a cursor that ``write_cursor`` wrote for the same question.
+
+    ``by_time``: the list is ordered by when its records started, so a cursor's value lies in its window.
 
     Raises:
         BadCursor: the text is no cursor, or belongs to another question.
@@ -87,12 +89,15 @@ def read_cursor(text: str, question: bytes) -> Position:
     try:
         cursor = _read(text, _Cursor)
         window = between(_instant(cursor.start), _instant(cursor.end))
+        own = cursor.question == question
+        if own and by_time and (cursor.value is None or not cursor.start <= cursor.value < cursor.end):
+            raise ValueError("a record outside the window")
     except (ValueError, OverflowError, msgspec.MsgspecError, BadWindow):
         raise BadCursor(
             "This is not a cursor of this API: pass on a `cursor`, `startCursor` or `endCursor` as it was answered, "
             "or leave it out to begin with the first page."
         ) from None
-    if cursor.question != question:
+    if not own:
         raise BadCursor(
             "This cursor belongs to another list: window, timezone, filter, order and project must be those of the "
             "page it came from. Leave it out to begin with the first page."

@@ -42,6 +42,13 @@ def _refusal(message: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": LimitExceeded.code})
 
 
+def _readable(error: GraphQLError) -> GraphQLError:
+    """Python reads no number of thousands of digits; graphql-core passes its complaint on as a bug."""
+    if not isinstance(error.original_error, ValueError):
+        return error
+    return GraphQLError("A number has too many digits.", error.nodes, extensions={"code": LimitExceeded.code})
+
+
 class _Measure:
     """Sizes of selections with their fragments spread out.
 
@@ -146,8 +153,7 @@ class CheckedDocuments(SchemaExtension):
     def on_validate(self) -> Iterator[None]:
         context = self.execution_context
         if self._found.errors is None:
-            self._found.errors = validate_document(
-                context.schema._schema, self._found.document, context.validation_rules
-            )
+            found = validate_document(context.schema._schema, self._found.document, context.validation_rules)
+            self._found.errors = [_readable(error) for error in found]
         context.pre_execution_errors = self._found.errors
         yield

@@ -90,8 +90,10 @@ class Operation:
             tasks.append(self._opening)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._stack.aclose()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:  # also where the operation is cancelled once more meanwhile
+            await self._stack.aclose()
 
     def reserve(self, entries: int) -> None:
         """Counts what a field may answer with against the operation's allowance, before anything is asked.

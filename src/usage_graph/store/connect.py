@@ -70,15 +70,15 @@ async def open_pool(
     *,
     name: str,
     size: int,
-    timeout: float,
+    command_timeout: float = 60.0,
     settings: dict[str, str] | None = None,
     init: Init | None = None,
 ) -> AsyncIterator[Pool]:
     """A pool of up to ``size`` connections that survives the database going away and coming back.
 
     Connections are opened when they are first needed, so the pool can be made while the database is away.
-    ``timeout`` is in seconds, for any statement: a server that neither answers nor hangs up, as when the network is
-    gone, is given up after it.
+    ``command_timeout`` is in seconds, for any statement: a server that neither answers nor hangs up, as when the
+    network is gone, is given up after it.
     """
     pool = asyncpg.create_pool(
         dsn,
@@ -86,7 +86,7 @@ async def open_pool(
         max_size=size,
         max_inactive_connection_lifetime=300,
         timeout=CONNECT_TIMEOUT,
-        command_timeout=timeout,
+        command_timeout=command_timeout,
         statement_cache_size=500,
         init=init,
         reset=_keep,

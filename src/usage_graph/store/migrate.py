@@ -6,7 +6,8 @@ What was applied is recorded in ``usage_migration`` with the file's sha256.
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -81,11 +82,16 @@ async def engine_of(connection: Connection) -> Engine:
     """Which engine the database runs as.
 
     Raises:
-        MigrationError: PostgreSQL is too old.
+        MigrationError: PostgreSQL is too old, or the database cannot hold every text.
     """
     version: int = connection.get_server_version().major
     if version < MINIMUM_SERVER:
         raise MigrationError(f"usage-graph needs PostgreSQL {MINIMUM_SERVER} or newer; this server is {version}.")
+    encoding = connection.get_settings().server_encoding
+    if encoding != "UTF8":
+        raise MigrationError(
+            f"The database is encoded in {encoding}, which cannot hold every text: use one made with ENCODING 'UTF8'."
+        )
     timescale = await connection.fetchval("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')")
     return "timescaledb" if timescale else "postgresql"
 
@@ -98,7 +104,19 @@ async def _applied(connection: Connection) -> list[tuple[int, str, bytes]]:
 
 async def pending(connection: Connection) -> list[str]:
     """Names of the migrations that the database lacks. Raises ``MigrationError`` as ``outstanding`` does."""
-    return [m.name for m in outstanding(load(), await _applied(connection), await engine_of(connection))]
+    with _permitted():
+        return [m.name for m in outstanding(load(), await _applied(connection), await engine_of(connection))]
+
+
+@contextmanager
+def _permitted() -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(
+            f"The database does not let this role do what it must: {error}. Grant it that, or run "
+            "`usage-graph migrate` as a role that may, and give this one the use of what it makes."
+        ) from error
 
 
 async def migrate(connection: Connection) -> list[str]:
@@ -113,16 +131,17 @@ async def migrate(connection: Connection) -> list[str]:
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
     try:
-        await connection.execute(
-            """CREATE TABLE IF NOT EXISTS usage_migration (
-                version int PRIMARY KEY, name text NOT NULL, sha256 bytea NOT NULL,
-                applied_at timestamptz NOT NULL DEFAULT now())"""
-        )
-        names = []
-        for migration in outstanding(load(), await _applied(connection), engine):
-            await _apply(connection, migration)
-            names.append(migration.name)
-        return names
+        with _permitted():
+            await connection.execute(
+                """CREATE TABLE IF NOT EXISTS usage_migration (
+                    version int PRIMARY KEY, name text NOT NULL, sha256 bytea NOT NULL,
+                    applied_at timestamptz NOT NULL DEFAULT now())"""
+            )
+            names = []
+            for migration in outstanding(load(), await _applied(connection), engine):
+                await _apply(connection, migration)
+                names.append(migration.name)
+            return names
     finally:
         if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)

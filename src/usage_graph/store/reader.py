@@ -251,8 +251,10 @@ async def open_reader(dsn: str, *, connections: int, statement_timeout: float) -
     """A reader over its own pool."""
     settings = {"statement_timeout": f"{max(1, round(statement_timeout * 1000))}ms"}
     # The server ends its statements itself; longer than that takes only one that cannot be reached.
-    timeout = statement_timeout + _LEAVE_TIMEOUT
-    async with open_pool(dsn, name="usage-graph reader", size=connections, timeout=timeout, settings=settings) as pool:
+    patience = statement_timeout + _LEAVE_TIMEOUT
+    async with open_pool(
+        dsn, name="usage-graph reader", size=connections, command_timeout=patience, settings=settings
+    ) as pool:
         yield Reader(pool)
 
 

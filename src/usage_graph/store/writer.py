@@ -81,5 +81,7 @@ async def open_writer(dsn: str, *, mode: Literal["copy", "unnest"], connections:
     async def init(connection: Connection) -> None:
         await connection.execute(staging)
 
-    async with open_pool(dsn, name="usage-graph writer", size=connections, timeout=_WRITE_TIMEOUT, init=init) as pool:
+    async with open_pool(
+        dsn, name="usage-graph writer", size=connections, command_timeout=_WRITE_TIMEOUT, init=init
+    ) as pool:
         yield Writer(pool, mode=mode)
