@@ -266,3 +266,12 @@ async def test_connections_that_were_cut_are_replaced(database: str) -> None:
         except QueryUnavailable:
             assert await ask(reader) == Totals()
     await connection.close()
+
+
+async def test_connections_that_are_all_in_use(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("usage_graph.store.reader._ACQUIRE_TIMEOUT", 0.2)
+    async with open_reader(database, connections=1, statement_timeout=5) as reader, reader.snapshot() as snapshot:
+        await snapshot.freshness("default")
+        with pytest.raises(QueryUnavailable, match="All connections are busy"):
+            async with reader.snapshot():
+                raise AssertionError("unreachable")

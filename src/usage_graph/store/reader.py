@@ -214,8 +214,15 @@ class Reader:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
-        with _explained():
-            connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT)
+        try:
+            with _explained():
+                connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT)
+        except QueryUnavailable as error:
+            if isinstance(error.__cause__, TimeoutError) and not self._pool.get_idle_size():
+                raise QueryUnavailable(
+                    "All connections are busy with other questions; ask again in a moment."
+                ) from error.__cause__
+            raise
         try:
             yield connection
         finally:
