@@ -55,7 +55,10 @@ def test_start_and_stop_may_be_called_twice_and_again(data_dir: Path) -> None:
     with pytest.raises(EmbeddedError, match="not running"):
         _ = embedded.dsn
     assert embedded.start() == dsn
-    os.kill(postmaster_on(data_dir), signal.SIGKILL)
+    killed = postmaster_on(data_dir)
+    os.kill(killed, signal.SIGKILL)
+    # Its command line is gone a moment before its end can be waited for.
+    os.waitid(os.P_PID, killed, os.WEXITED | os.WNOWAIT)
     assert eventually(lambda: not processes_on(data_dir))
     assert embedded.start() == dsn
     assert has(dsn, 0)
