@@ -35,7 +35,7 @@ async def test_before_the_first_start_nothing_is_made(tmp_path: Path) -> None:
 async def test_a_running_server_is_asked_itself(server: Server, tmp_path: Path) -> None:
     running = replace(settings(tmp_path), port=server.http_port, otlp_http_port=server.otlp_port)
     found = by_name(await doctor(running))
-    assert found["server"] == Check("server", True, f"runs at {server.http} and is ready")
+    assert found["server"] == Check("server", True, f"runs at {server.http} and is ready; engine: postgresql")
     assert all(check.ok for check in found.values())
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -33,7 +34,9 @@ from usage_graph.store import migrate as migrations
 from usage_graph.store.connect import connect
 from usage_graph.store.embedded import Embedded
 from usage_graph.store.reader import Reader, open_reader
+from usage_graph.store.engine import EngineChoice
 from usage_graph.store.writer import open_writer
+from usage_graph.store.upkeep import Upkeep
 
 _log = logging.getLogger("usage_graph")
 
@@ -49,6 +52,10 @@ _GRACE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
+def _clock() -> datetime:
+    return datetime.now(UTC)
+
+
 class Endpoints:
     """Where a running server listens; ``None`` where it does not."""
 
@@ -72,7 +79,9 @@ async def serve(
         stop = stack.enter_context(_stop_on_signals())
         sockets = stack.enter_context(_Sockets(settings))
         dsn = await stack.enter_async_context(_database(settings))
-        await _prepare(dsn, apply=migrate)
+        await _prepare(settings, dsn, apply=migrate)
+        upkeep = Upkeep(dsn=dsn, retention=settings.retention, clock=_clock)
+        await stack.enter_async_context(upkeep.running())
 
         writer = await stack.enter_async_context(open_writer(dsn, mode=settings.write_mode, connections=_WRITERS))
         reader = await stack.enter_async_context(
@@ -110,7 +119,7 @@ async def migrate(settings: Settings) -> list[str]:
         StartupError: the database or its schema cannot be used.
     """
     async with _database(settings) as dsn:
-        return await _prepare(dsn, apply=True)
+        return await _prepare(settings, dsn, apply=True)
 
 
 @asynccontextmanager
@@ -129,22 +138,25 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
                 await supervision
 
 
-async def _prepare(dsn: str, *, apply: bool) -> list[str]:
-    """Apply what is outstanding, or make sure that nothing is."""
+async def _prepare(settings: Settings, dsn: str, *, apply: bool) -> list[str]:
+    """Apply what is outstanding, or make sure that nothing is; say what the database runs as."""
     connection = await connect(dsn)
     try:
-        if apply:
-            return await migrations.migrate(connection)
-        if names := await migrations.pending(connection):
-            raise MigrationError(
-                f"The database lacks {len(names)} migration(s), first {names[0]}. Run `usage-graph migrate`, "
-                "or serve without --no-migrate."
-            )
-        return []
+        applied = await migrations.migrate(connection, settings.engine) if apply else []
+        schema = await migrations.inspect(connection, settings.engine)
     finally:
         await connection.close()
 
 
+    if schema.pending:
+        raise MigrationError(
+            f"The database lacks {len(schema.pending)} migration(s), first {schema.pending[0]}. Run "
+            "`usage-graph migrate`, or serve without --no-migrate."
+        )
+    print(f"usage-graph: {schema.server.name}, engine: {schema.engine}", file=sys.stderr, flush=True)
+    if schema.server.warning is not None:
+        _log.warning("%s", schema.server.warning)
+    return applied
 class _Sockets:
     """The HTTP sockets. A taken OTLP port matters only to those who asked for that port."""
 
@@ -211,7 +223,7 @@ async def _grpc(settings: Settings, service: Service, intake: Intake) -> AsyncIt
 def _http_app(
     settings: Settings, service: Service, intake: Intake, reader: Reader, *, otlp_port: int | None
 ) -> ASGIApp:
-    health: list[BaseRoute] = [Route("/healthz", _healthz), Route("/readyz", _readyz(reader))]
+    health: list[BaseRoute] = [Route("/healthz", _healthz), Route("/readyz", _readyz(reader, settings.engine))]
     otlp: list[BaseRoute] = list(otlp_http.routes(service, max_body_bytes=settings.max_body_bytes, intake=intake))
     middleware = []
     if settings.on_loopback:
@@ -228,7 +240,7 @@ def _http_app(
                 expose_headers=["Retry-After"],
             )
         )
-    queries = graph.routes(reader=reader, clock=lambda: datetime.now(UTC), timeout=settings.statement_timeout)
+    queries = graph.routes(reader=reader, clock=_clock, timeout=settings.statement_timeout)
     home = Route("/", RedirectResponse("/graphql", 307))
     main = Starlette(routes=[home, *health, *otlp, *queries], middleware=middleware)
     if otlp_port is None:
@@ -246,15 +258,15 @@ async def _healthz(_: Request) -> JSONResponse:
     return JSONResponse({"status": "ok", "service": SERVICE})
 
 
-def _readyz(reader: Reader) -> Callable[[Request], Awaitable[JSONResponse]]:
+def _readyz(reader: Reader, choice: EngineChoice) -> Callable[[Request], Awaitable[JSONResponse]]:
     async def readyz(_: Request) -> JSONResponse:
         try:
-            names = await reader.pending_migrations()
+            schema = await reader.schema(choice)
         except (QueryError, MigrationError) as error:
             return _unready(str(error))
-        if names:
-            return _unready(f"{len(names)} migration(s) outstanding")
-        return JSONResponse({"status": "ok", "service": SERVICE})
+        if schema.pending:
+            return _unready(f"{len(schema.pending)} migration(s) outstanding")
+        return JSONResponse({"status": "ok", "service": SERVICE, "engine": schema.engine})
 
     return readyz
 

@@ -3,13 +3,14 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from usage_graph.errors import ConfigError
+from usage_graph.errors import ConfigError, QueryError
+from usage_graph.window import Duration, parse_duration
 
 PREFIX = "USAGE_GRAPH_"
 SERVICE = "usage-graph"
@@ -101,6 +102,25 @@ class Setting:
     name: str
     parse: Callable[[str], Any]
     help: str
+def _engine(value: str) -> Literal["auto", "postgresql", "timescaledb"]:
+    """auto, postgresql or timescaledb"""
+    match value:
+        case "auto" | "postgresql" | "timescaledb":
+            return value
+    raise ValueError
+
+
+def _retention(value: str) -> Duration:
+    """a number of days, weeks, months or years as ISO 8601 writes it, such as P400D or P2Y"""
+    try:
+        duration = parse_duration(value)
+    except QueryError:
+        raise ValueError from None
+    if duration.seconds:
+        raise ValueError
+    return duration
+
+
 
     @property
     def variable(self) -> str:
@@ -120,6 +140,8 @@ SETTINGS = (
     Setting("otlp_grpc_port", _number(0, 65535), "port of OTLP/gRPC; 0 = off"),
     Setting("cors_origins", _origins, "browser origins that may call GraphQL and OTLP/HTTP, separated by commas"),
     Setting("allowed_hosts", _names, "Host names to accept besides loopback's own, separated by commas"),
+    Setting("engine", _engine, "auto, or what to run the database as: postgresql or timescaledb"),
+    Setting("retention", _retention, "how long records are kept, such as P400D (rollups stay); unset: for ever"),
     Setting("max_body_bytes", _number(1024, 1024 * MIB), "largest OTLP body, before and after decompression"),
     Setting("queue_spans", _number(1, 10**8), "spans that may wait for the database before senders get 503"),
     Setting("queue_bytes", _number(1024, 64 * 1024 * MIB), "the same in bytes of request bodies"),
@@ -144,6 +166,8 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: int = 20 * MIB
+    engine: Literal["auto", "postgresql", "timescaledb"] = "auto"
+    retention: Duration | None = None
     queue_spans: int = 50_000
     queue_bytes: int = 64 * MIB
     batch_spans: int = 1_024

@@ -69,7 +69,8 @@ def _server(address: str) -> Check | None:
     if not isinstance(body, dict) or body.get("service") != SERVICE:
         return None
     ready = body.get("status") == "ok"
-    return Check("server", ready, f"runs at {address} and is {'ready' if ready else body.get('reason', 'not ready')}")
+    state = f"ready; engine: {body.get('engine')}" if ready else body.get("reason", "not ready")
+    return Check("server", ready, f"runs at {address} and is {state}")
 
 
 def _ports(settings: Settings) -> Iterator[Check]:
@@ -132,10 +133,11 @@ async def _connection(settings: Settings) -> AsyncIterator[Connection]:
 
 async def _database(settings: Settings, connection: Connection) -> list[Check]:
     where = "embedded" if settings.database_url is None else "from USAGE_GRAPH_DATABASE_URL"
-    version = await connection.fetchval("SHOW server_version")
-    engine = await migrate.engine_of(connection)
-    found = [Check("database", True, f"PostgreSQL {version}, {where}; engine: {engine}")]
-    names = await migrate.pending(connection)
+    schema = await migrate.inspect(connection, settings.engine)
+    found = [Check("database", True, f"{schema.server.name}, {where}; engine: {schema.engine}")]
+    if schema.server.warning is not None:
+        found.append(Check("version", True, schema.server.warning))
+    names = schema.pending
     detail = f"{len(names)} outstanding: run `usage-graph migrate`, or let serve apply them" if names else "up to date"
     found.append(Check("migrations", not names, detail))
     if not names:

@@ -21,10 +21,10 @@ def as_superuser(dsn: str) -> str:
 async def test_applies_everything_once(empty_database: str) -> None:
     connection = await connect(empty_database)
     names = [m.name for m in migrate.load() if m.engine in (None, "postgresql")]
-    assert await migrate.pending(connection) == names
+    assert list((await migrate.inspect(connection)).pending) == names
     assert await migrate.migrate(connection) == names
     assert await migrate.migrate(connection) == []
-    assert await migrate.pending(connection) == []
+    assert (await migrate.inspect(connection)).pending == ()
     await connection.close()
 
 
@@ -56,7 +56,7 @@ async def test_a_newer_database_is_refused(database: str) -> None:
     with pytest.raises(MigrationError, match=r"newer than this program.*9999_future\.sql.*Upgrade"):
         await migrate.migrate(connection)
     with pytest.raises(MigrationError, match="newer than this program"):
-        await migrate.pending(connection)
+        await migrate.inspect(connection)
     await connection.close()
 
 
@@ -89,7 +89,7 @@ async def test_a_role_that_may_not_make_tables_is_told_so(empty_database: str) -
     await migrate.migrate(connection)
     await connection.execute("SET ROLE visitor")
     with pytest.raises(MigrationError, match="permission denied for table usage_migration"):
-        await migrate.pending(connection)
+        await migrate.inspect(connection)
     await connection.execute("RESET ROLE; DROP ROLE visitor")
     await connection.close()
 

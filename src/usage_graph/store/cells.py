@@ -152,9 +152,15 @@ def _piece(piece: Piece, scope: Scope, columns: Sequence[str], project: str, par
         start, end = (f"{parameters.add(at_)}::timestamptz" for at_ in piece.spans[0])
     else:
         start, end = "span.start", "span.stop"
-    where = [f"r.project = {project}::text", f"{at} >= {start}", f"{at} < {end}"]
-    where += conditions(scope.filter, parameters, project=project, of_records=of_records)
-    select = f"SELECT {', '.join(selected)}\nFROM {piece.relation} AS r\nWHERE {' AND '.join(where)}"
+    where = conditions(scope.filter, parameters, project=project, of_records=of_records)
+    if of_records:
+        source = piece.relation
+        where = [f"r.project = {project}::text", f"{at} >= {start}", f"{at} < {end}", *where]
+    else:
+        source = f"{piece.relation}({project}::text, {start}, {end})"
+    select = f"SELECT {', '.join(selected)}\nFROM {source} AS r"
+    if where:
+        select += f"\nWHERE {' AND '.join(where)}"
     if len(piece.spans) == 1:
         return select
     starts, ends = (f"{parameters.add(list(ats))}::timestamptz[]" for ats in zip(*piece.spans, strict=True))

@@ -11,19 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
-from typing import Literal
 
 import asyncpg
 
 from usage_graph.errors import MigrationError
 from usage_graph.store.connect import Connection
+from usage_graph.store.engine import Engine, EngineChoice, Server, decide, require_timescaledb, server_of
 
-Engine = Literal["postgresql", "timescaledb"]
-
-MINIMUM_SERVER = 15
 _LOCK = 0x7573_6167_6567_7268  # "usagegrh"
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _ENGINE = re.compile(r"-- engine: (\w+)\n")
+_ENGINES: dict[str, Engine] = {"postgresql": "postgresql", "timescaledb": "timescaledb"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class Migration:
     name: str
     sql: str
     sha256: bytes
-    engine: str | None
+    engine: Engine | None
 
 
 def load() -> list[Migration]:
@@ -48,7 +46,7 @@ def load() -> list[Migration]:
                     name=path.name,
                     sql=sql,
                     sha256=sha256(sql.encode()).digest(),
-                    engine=engine[1] if engine else None,
+                    engine=_ENGINES[engine[1]] if engine else None,
                 )
             )
     return sorted(found, key=lambda migration: migration.version)
@@ -78,34 +76,34 @@ def outstanding(
     return [mine[version] for version in sorted(mine.keys() - done.keys())]
 
 
-async def engine_of(connection: Connection) -> Engine:
-    """Which engine the database runs as.
-
-    Raises:
-        MigrationError: PostgreSQL is too old, or the database cannot hold every text.
-    """
-    version: int = connection.get_server_version().major
-    if version < MINIMUM_SERVER:
-        raise MigrationError(f"usage-graph needs PostgreSQL {MINIMUM_SERVER} or newer; this server is {version}.")
-    encoding = connection.get_settings().server_encoding
-    if encoding != "UTF8":
-        raise MigrationError(
-            f"The database is encoded in {encoding}, which cannot hold every text: use one made with ENCODING 'UTF8'."
-        )
-    timescale = await connection.fetchval("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')")
-    return "timescaledb" if timescale else "postgresql"
-
-
 async def _applied(connection: Connection) -> list[tuple[int, str, bytes]]:
     if await connection.fetchval("SELECT to_regclass('usage_migration')") is None:
         return []
     return [tuple(row) for row in await connection.fetch("SELECT version, name, sha256 FROM usage_migration")]
 
 
-async def pending(connection: Connection) -> list[str]:
-    """Names of the migrations that the database lacks. Raises ``MigrationError`` as ``outstanding`` does."""
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """How a database stands: ``pending`` names the migrations that it lacks; none: it is ready."""
+
+    server: Server
+    engine: Engine
+    pending: tuple[str, ...]
+
+
+async def inspect(connection: Connection, choice: EngineChoice = "auto") -> Schema:
+    """Look, and change nothing. Raises ``MigrationError`` as ``decide`` and ``outstanding`` do."""
     with _permitted():
-        return [m.name for m in outstanding(load(), await _applied(connection), await engine_of(connection))]
+        server, applied = await server_of(connection), await _applied(connection)
+        migrations = load()
+        engine = decide(server, choice=choice, migrated_as=_made_for(migrations, applied))
+        return Schema(server, engine, tuple(m.name for m in outstanding(migrations, applied, engine)))
+
+
+def _made_for(migrations: Iterable[Migration], applied: Iterable[tuple[int, str, bytes]]) -> Engine | None:
+    """The engine whose own migrations were applied, if any were."""
+    names = {name for _, name, _ in applied}
+    return next((m.engine for m in migrations if m.engine is not None and m.name in names), None)
 
 
 @contextmanager
@@ -119,13 +117,13 @@ def _permitted() -> Iterator[None]:
         ) from error
 
 
-async def migrate(connection: Connection) -> list[str]:
+async def migrate(connection: Connection, choice: EngineChoice = "auto") -> list[str]:
     """Bring the database up to date; returns the names of what was applied. Any number of processes may race.
 
     Raises:
-        MigrationError: see ``outstanding``; or a migration failed, in which case it left nothing behind.
+        MigrationError: see ``decide`` and ``outstanding``; or a migration failed, in which case it left nothing behind.
     """
-    engine = await engine_of(connection)
+    await inspect(connection, choice)  # what cannot be is left as it is
     # Polled, because a session that blocks in pg_advisory_lock holds a snapshot, and an index that is built
     # concurrently by the lock's owner would wait for it for ever.
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
@@ -137,14 +135,29 @@ async def migrate(connection: Connection) -> list[str]:
                     version int PRIMARY KEY, name text NOT NULL, sha256 bytea NOT NULL,
                     applied_at timestamptz NOT NULL DEFAULT now())"""
             )
-            names = []
-            for migration in outstanding(load(), await _applied(connection), engine):
-                await _apply(connection, migration)
-                names.append(migration.name)
-            return names
+            # Looked at again: another process may have been quicker.
+            schema = await inspect(connection, choice)
+            if schema.engine == "timescaledb" and not schema.server.installed:
+                await _install_timescaledb(connection)
+            migrations = {migration.name: migration for migration in load()}
+            for name in schema.pending:
+                await _apply(connection, migrations[name])
+            return list(schema.pending)
     finally:
         if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+
+async def _install_timescaledb(connection: Connection) -> None:
+    try:
+        async with connection.transaction():
+            await connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+            require_timescaledb(await server_of(connection))
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(
+            "The server has TimescaleDB, and does not let this role install it in this database. Run CREATE EXTENSION "
+            "timescaledb as a role that may, or set USAGE_GRAPH_ENGINE=postgresql to do without."
+        ) from error
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:

@@ -13,6 +13,7 @@ from usage_graph.errors import QueryTimeout, QueryUnavailable
 from usage_graph.store import migrate
 from usage_graph.store.cells import SUMS, WEIGHT, Parameters, cells
 from usage_graph.store.connect import UNREACHABLE, Connection, Pool, open_pool
+from usage_graph.store.engine import EngineChoice
 from usage_graph.store.pages import COLUMNS, list_page
 from usage_graph.store.sql import query
 from usage_graph.usage import (
@@ -201,16 +202,16 @@ class Reader:
                     async with asyncio.timeout(_LEAVE_TIMEOUT):
                         await transaction.rollback()
 
-    async def pending_migrations(self) -> list[str]:
-        """Names of the migrations that the database lacks; none: it is ready.
+    async def schema(self, choice: EngineChoice) -> migrate.Schema:
+        """How the database stands now.
 
         Raises:
             QueryUnavailable: the database is away.
-            MigrationError: it does not fit this program.
+            MigrationError: it does not fit this program, or not ``choice``.
         """
         async with self._connection() as connection:
             with _explained():
-                return await migrate.pending(connection)
+                return await migrate.inspect(connection, choice)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:

@@ -1,0 +1,1 @@
+SELECT kept_since FROM usage_retention

@@ -1,0 +1,3 @@
+SELECT since, until
+FROM usage_stale()
+ORDER BY since
