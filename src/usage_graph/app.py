@@ -24,6 +24,7 @@ from usage_graph.errors import MigrationError, QueryError, StartupError
 from usage_graph.exporter.exporter import Exporter
 from usage_graph.graph import app as graph
 from usage_graph.guard import LoopbackGuard
+from usage_graph.key import Key, KeyGuard
 from usage_graph.listen import PortTaken, bind, url
 from usage_graph.processor import Pricing, Processor
 from usage_graph.receiver import grpc as otlp_grpc
@@ -33,10 +34,10 @@ from usage_graph.receiver.service import Service
 from usage_graph.store import migrate as migrations
 from usage_graph.store.connect import connect
 from usage_graph.store.embedded import Embedded
-from usage_graph.store.reader import Reader, open_reader
 from usage_graph.store.engine import EngineChoice
-from usage_graph.store.writer import open_writer
+from usage_graph.store.reader import Reader, open_reader
 from usage_graph.store.upkeep import Upkeep
+from usage_graph.store.writer import open_writer
 
 _log = logging.getLogger("usage_graph")
 
@@ -51,11 +52,11 @@ _GRACE = 20.0
 """Seconds that requests under way may take when the server is told to stop."""
 
 
-@dataclass(frozen=True, slots=True)
 def _clock() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """Where a running server listens; ``None`` where it does not."""
 
@@ -101,6 +102,7 @@ async def serve(
         intake = Intake(max_bytes=settings.queue_bytes)
 
         grpc_address = await stack.enter_async_context(_grpc(settings, service, intake))
+        _warn_if_open(settings)
         endpoints = Endpoints(
             http=url(settings.host, sockets.main),
             otlp_http=url(settings.host, sockets.otlp) if sockets.otlp else None,
@@ -146,8 +148,6 @@ async def _prepare(settings: Settings, dsn: str, *, apply: bool) -> list[str]:
         schema = await migrations.inspect(connection, settings.engine)
     finally:
         await connection.close()
-
-
     if schema.pending:
         raise MigrationError(
             f"The database lacks {len(schema.pending)} migration(s), first {schema.pending[0]}. Run "
@@ -157,6 +157,8 @@ async def _prepare(settings: Settings, dsn: str, *, apply: bool) -> list[str]:
     if schema.server.warning is not None:
         _log.warning("%s", schema.server.warning)
     return applied
+
+
 class _Sockets:
     """The HTTP sockets. A taken OTLP port matters only to those who asked for that port."""
 
@@ -189,6 +191,15 @@ def _tolerate(error: PortTaken, settings: Settings, setting: str, consequence: s
     _log.warning("%s %s", error, consequence)
 
 
+def _warn_if_open(settings: Settings) -> None:
+    if not settings.on_loopback and settings.api_key is None:
+        _log.warning(
+            "%s is not loopback and no key is set: whoever reaches these ports may send calls and read all of them. "
+            "Set USAGE_GRAPH_API_KEY, or keep them behind a proxy that lets only the right people in.",
+            settings.host,
+        )
+
+
 async def _drain(exporter: Exporter) -> None:
     try:
         await asyncio.wait_for(exporter.drain(), _GRACE)
@@ -209,10 +220,13 @@ async def _grpc(settings: Settings, service: Service, intake: Intake) -> AsyncIt
         _tolerate(error, settings, "otlp_grpc_port", "OTLP/gRPC is off.")
         yield None
         return
-    server = otlp_grpc.server(service, max_body_bytes=settings.max_body_bytes, intake=intake)
+    admit = Key(settings.api_key).admit if settings.api_key else None
+    server = otlp_grpc.server(service, max_body_bytes=settings.max_body_bytes, intake=intake, admit=admit)
     address = url(settings.host, settings.otlp_grpc_port).removeprefix("http://")
-    if not server.add_insecure_port(address):
-        raise StartupError(f"OTLP/gRPC cannot listen on {address}.")
+    try:
+        server.add_insecure_port(address)
+    except RuntimeError:
+        raise StartupError(f"OTLP/gRPC cannot listen on {address}.") from None
     await server.start()
     try:
         yield address
@@ -240,6 +254,9 @@ def _http_app(
                 expose_headers=["Retry-After"],
             )
         )
+    if settings.api_key:
+        # Innermost: a browser's preflight carries no key, and CORS headers belong on refusals too.
+        middleware.append(Middleware(KeyGuard, key=Key(settings.api_key)))
     queries = graph.routes(reader=reader, clock=_clock, timeout=settings.statement_timeout)
     home = Route("/", RedirectResponse("/graphql", 307))
     main = Starlette(routes=[home, *health, *otlp, *queries], middleware=middleware)

@@ -195,7 +195,7 @@ def _demo(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from usage_graph.report.zone import local_zone
 
     def page(endpoints: "Endpoints") -> None:
-        show(Question(endpoint=endpoints.http, timezone=local_zone(environ)))
+        show(Question(endpoint=endpoints.http, timezone=local_zone(environ), key=settings.api_key))
         if not given.exit:
             print(_addresses(endpoints), flush=True)
 
@@ -232,6 +232,7 @@ def _report(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         period=given.period,
         bucket=given.bucket,
         project=given.project,
+        key=settings.api_key,
     )
     show(question, as_json=given.json)
     return 0

@@ -73,6 +73,13 @@ def _seconds(value: str) -> float:
     return number
 
 
+def _key(value: str) -> str:
+    """at least 16 visible ASCII characters without a space"""
+    if not (len(value) >= 16 and value.isascii() and value.isprintable() and " " not in value):
+        raise ValueError
+    return value
+
+
 def _names(value: str) -> tuple[str, ...]:
     return tuple(name for part in value.split(",") if (name := part.strip()))
 
@@ -95,13 +102,6 @@ def _write_mode(value: str) -> Literal["copy", "unnest"]:
     raise ValueError
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One documented setting: ``USAGE_GRAPH_<NAME>`` in the environment, ``--<name>`` on the command line."""
-
-    name: str
-    parse: Callable[[str], Any]
-    help: str
 def _engine(value: str) -> Literal["auto", "postgresql", "timescaledb"]:
     """auto, postgresql or timescaledb"""
     match value:
@@ -121,6 +121,13 @@ def _retention(value: str) -> Duration:
     return duration
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One documented setting: ``USAGE_GRAPH_<NAME>`` in the environment, ``--<name>`` on the command line."""
+
+    name: str
+    parse: Callable[[str], Any]
+    help: str
 
     @property
     def variable(self) -> str:
@@ -133,15 +140,16 @@ def _retention(value: str) -> Duration:
 
 SETTINGS = (
     Setting("database_url", _url, "PostgreSQL >= 15 to use; unset: an embedded one in the data directory"),
+    Setting("engine", _engine, "auto, or what to run the database as: postgresql or timescaledb"),
+    Setting("retention", _retention, "how long records are kept, such as P400D (rollups stay); unset: for ever"),
     Setting("data_dir", _path, "data directory of the embedded database"),
     Setting("host", _text, "bind address of HTTP and gRPC"),
     Setting("port", _number(0, 65535), "port of GraphQL, GraphiQL and OTLP/HTTP; 0 = any free one"),
     Setting("otlp_http_port", _number(0, 65535), "OTLP/HTTP also on this port; 0 = off"),
     Setting("otlp_grpc_port", _number(0, 65535), "port of OTLP/gRPC; 0 = off"),
+    Setting("api_key", _key, "key that callers must send, as authorization: Bearer KEY; unset: anyone may call"),
     Setting("cors_origins", _origins, "browser origins that may call GraphQL and OTLP/HTTP, separated by commas"),
     Setting("allowed_hosts", _names, "Host names to accept besides loopback's own, separated by commas"),
-    Setting("engine", _engine, "auto, or what to run the database as: postgresql or timescaledb"),
-    Setting("retention", _retention, "how long records are kept, such as P400D (rollups stay); unset: for ever"),
     Setting("max_body_bytes", _number(1024, 1024 * MIB), "largest OTLP body, before and after decompression"),
     Setting("queue_spans", _number(1, 10**8), "spans that may wait for the database before senders get 503"),
     Setting("queue_bytes", _number(1024, 64 * 1024 * MIB), "the same in bytes of request bodies"),
@@ -158,16 +166,17 @@ class Settings:
     """The settings in force; ``explicit`` names those that somebody set."""
 
     database_url: str | None = None
+    engine: Literal["auto", "postgresql", "timescaledb"] = "auto"
+    retention: Duration | None = None
     data_dir: Path = Path()
     host: str = "127.0.0.1"
     port: int = 8000
     otlp_http_port: int = 4318
     otlp_grpc_port: int = 4317
+    api_key: str | None = field(default=None, repr=False)
     cors_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: int = 20 * MIB
-    engine: Literal["auto", "postgresql", "timescaledb"] = "auto"
-    retention: Duration | None = None
     queue_spans: int = 50_000
     queue_bytes: int = 64 * MIB
     batch_spans: int = 1_024
@@ -204,8 +213,8 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = No
         try:
             values[setting.name] = setting.parse(value)
         except ValueError as error:
-            # The value itself is not repeated where it may hold a password.
-            shown = "" if setting.name == "database_url" else f" {value!r}"
+            # The value itself is not repeated where it may be or hold a secret.
+            shown = "" if setting.name in ("database_url", "api_key") else f" {value!r}"
             what = f"is not {setting.parse.__doc__}" if setting.parse.__doc__ else str(error)
             problems.append(f"{where}:{shown} {what}.")
     if problems:

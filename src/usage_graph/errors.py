@@ -7,6 +7,7 @@
     │   └── MigrationError     the schema and this program do not fit
     ├── ExportError            an OTLP request is not stored
     │   ├── PermanentError     sending it again would fail again
+    │   │   ├── Unauthenticated    the request does not carry the server's key
     │   │   ├── MalformedRequest
     │   │   ├── RequestTooLarge
     │   │   ├── UnsupportedContent
@@ -57,6 +58,10 @@ class ExportError(UsageGraphError):
 
 class PermanentError(ExportError):
     """Sending the same bytes again would fail again."""
+
+
+class Unauthenticated(PermanentError):
+    """The server wants its key, and the request carries none or another. Said of queries too."""
 
 
 class MalformedRequest(PermanentError):

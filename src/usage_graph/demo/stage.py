@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from usage_graph import app
 from usage_graph.config import Settings
@@ -41,7 +42,7 @@ async def play(
     """
 
     async def perform(endpoints: app.Endpoints) -> None:
-        await _send(endpoints, seed=seed, now=datetime.now(UTC))
+        await _send(endpoints, seed=seed, now=datetime.now(UTC), key=settings.api_key)
         await asyncio.to_thread(show, endpoints)
         if not keep_serving:
             signal.raise_signal(signal.SIGTERM)
@@ -111,13 +112,13 @@ def only_demo(parent: Path) -> Iterator[None]:
         yield
 
 
-async def _send(endpoints: app.Endpoints, *, seed: int, now: datetime) -> None:
+async def _send(endpoints: app.Endpoints, *, seed: int, now: datetime, key: str | None) -> None:
     arguments = ["--http", endpoints.otlp_http or endpoints.http, "--seed", str(seed), "--now", now.isoformat()]
     if endpoints.otlp_grpc is not None:
         arguments += ["--grpc", endpoints.otlp_grpc]
     command = [sys.executable, "-m", "usage_graph.demo", *arguments]
     # Not asyncio's: uvloop forks, which gRPC's threads comment on; the standard library does without (vfork).
-    sender = subprocess.Popen(command, env=sender_environment(os.environ))  # noqa: S603, ASYNC220  (our own; quick)
+    sender = subprocess.Popen(command, env=sender_environment(os.environ, key=key))  # noqa: S603, ASYNC220  (our own; quick)
     try:
         code = await asyncio.to_thread(sender.wait)
     finally:
@@ -126,5 +127,7 @@ async def _send(endpoints: app.Endpoints, *, seed: int, now: datetime) -> None:
         raise DemoError("The sample calls could not be sent; the lines above say why.")
 
 
-def sender_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if not name.upper().startswith(FOREIGN)}
+def sender_environment(environ: Mapping[str, str], *, key: str | None = None) -> dict[str, str]:
+    """``environ`` without what is meant for others, and with ``key`` where OpenTelemetry's exporters look for it."""
+    own = {} if key is None else {"OTEL_EXPORTER_OTLP_HEADERS": f"authorization={quote(f'Bearer {key}', safe='')}"}
+    return {name: value for name, value in environ.items() if not name.upper().startswith(FOREIGN)} | own

@@ -4,7 +4,7 @@ Messages reach the handlers as bytes, so that they take the same way through dec
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import grpc
 
@@ -24,13 +24,15 @@ _METHODS = {
 }
 
 _Context = grpc.aio.ServicerContext[bytes, bytes]
+Admit = Callable[[Mapping[str, str]], None]
+"""Raises ``Unauthenticated`` for metadata that do not let their sender in."""
 
 
-def server(service: Service, *, max_body_bytes: int, intake: Intake) -> grpc.aio.Server:
+def server(service: Service, *, max_body_bytes: int, intake: Intake, admit: Admit | None = None) -> grpc.aio.Server:
     """A server without a port; adding one that is taken fails. gzip is on, as gRPC has it.
 
     ``max_body_bytes`` bounds a message as sent and decompressed (gRPC answers RESOURCE_EXHAUSTED by itself),
-    ``intake`` all of them.
+    ``intake`` all of them. ``admit`` sees the metadata of each request first.
     """
     made = grpc.aio.server(
         options=(
@@ -39,16 +41,16 @@ def server(service: Service, *, max_body_bytes: int, intake: Intake) -> grpc.aio
             ("grpc.so_reuseport", 0),
         )
     )
-    made.add_generic_rpc_handlers((_Handlers(service, intake),))
+    made.add_generic_rpc_handlers((_Handlers(service, intake, admit),))
     return made
 
 
 class _Handlers(grpc.GenericRpcHandler):
     """The Export methods of the three signals; gRPC answers UNIMPLEMENTED to any other."""
 
-    def __init__(self, service: Service, intake: Intake) -> None:
+    def __init__(self, service: Service, intake: Intake, admit: Admit | None) -> None:
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            method: grpc.unary_unary_rpc_method_handler(_behaviour(service, signal, intake))
+            method: grpc.unary_unary_rpc_method_handler(_behaviour(service, signal, intake, admit))
             for method, signal in _METHODS.items()
         }
 
@@ -56,12 +58,17 @@ class _Handlers(grpc.GenericRpcHandler):
         return self._handlers.get(handler_call_details.method)
 
 
-def _behaviour(service: Service, signal: Signal, intake: Intake) -> Callable[[bytes, _Context], Awaitable[bytes]]:
+def _behaviour(
+    service: Service, signal: Signal, intake: Intake, admit: Admit | None
+) -> Callable[[bytes, _Context], Awaitable[bytes]]:
     async def run(message: bytes, context: _Context) -> bytes:
         try:
+            metadata = _metadata(context)
+            if admit is not None:
+                admit(metadata)
             with intake.hold() as hold:
                 hold.grow(len(message))
-                return await export(service, signal, PROTOBUF, message, project=_project(context))
+                return await export(service, signal, PROTOBUF, message, project=_project(metadata))
         except ExportError as error:
             failed = failure(error)
         except Exception as error:
@@ -74,9 +81,13 @@ def _behaviour(service: Service, signal: Signal, intake: Intake) -> Callable[[by
     return run
 
 
-def _project(context: _Context) -> str | None:
-    metadata = context.invocation_metadata() or ()
-    value = next((str(value) for key, value in metadata if key == PROJECT_HEADER), None)
+def _metadata(context: _Context) -> dict[str, str]:
+    """The request's metadata; of a key that is there twice the first value, as ``Headers`` has it over HTTP."""
+    return {key: str(value) for key, value in reversed(tuple(context.invocation_metadata() or ()))}
+
+
+def _project(metadata: Mapping[str, str]) -> str | None:
+    value = metadata.get(PROJECT_HEADER)
     try:
         return project_named(value) if value is not None else None
     except ValueError as error:

@@ -19,11 +19,13 @@ from usage_graph.errors import (
     PermanentError,
     RequestTooLarge,
     RetryableError,
+    Unauthenticated,
     UnsupportedContent,
 )
 
 # The first class that fits decides.
 _TABLE: tuple[tuple[type[ExportError], StatusCode, int], ...] = (
+    (Unauthenticated, StatusCode.UNAUTHENTICATED, 401),
     (MalformedRequest, StatusCode.INVALID_ARGUMENT, 400),
     (RequestTooLarge, StatusCode.RESOURCE_EXHAUSTED, 413),
     (UnsupportedContent, StatusCode.INVALID_ARGUMENT, 415),

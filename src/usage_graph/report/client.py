@@ -1,7 +1,7 @@
 """Asking the GraphQL API, over HTTP, with nothing but the standard library."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from importlib.resources import files
 from typing import Any, TypeAlias
@@ -31,6 +31,7 @@ class Question:
     period: CalendarPeriod | None = None
     bucket: Bucket = Bucket.AUTO
     project: str | None = None
+    key: str | None = field(default=None, repr=False)
     records: int = 10
 
     @property
@@ -62,6 +63,9 @@ def fetch(question: Question) -> Json:
         headers["x-usage-graph-project"] = question.project
     try:
         request = Request(url, body.encode(), headers)  # noqa: S310  (graphql_url lets http and https pass)
+        if question.key is not None:
+            # Meant for this server, and not for another that it may redirect to.
+            request.add_unredirected_header("authorization", f"Bearer {question.key}")
         content = _read(_opener(url), request)
     except URLError as error:
         raise _unreachable(question.endpoint, error.reason) from error
