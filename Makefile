@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench schema lock clean
+.PHONY: help demo run test check bench schema lock env clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -55,6 +55,11 @@ lock: $(DEV) ## Resolve the locked dependencies anew
 		--no-annotate --prerelease if-necessary-or-explicit --upgrade --extra server --group build pyproject.toml --output-file requirements/server.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --prerelease if-necessary-or-explicit --upgrade --extra server --group build --group dev pyproject.toml --output-file requirements/dev.txt
+
+env: .env ## Secrets for docker compose, in .env
+.env:
+	@umask 077; for name in POSTGRES_PASSWORD USAGE_GRAPH_API_KEY; do \
+		echo "$$name=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(32))')"; done > $@
 
 clean: ## Remove the environment and what tools left behind
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
