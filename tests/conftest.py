@@ -1,14 +1,23 @@
-"""A real PostgreSQL per test process, a fresh database per test, and one real server per test process."""
+"""Real databases: a fresh one per test, on each engine, and one real server per test process.
+
+``database`` runs a test on plain PostgreSQL and on TimescaleDB (compiled to WebAssembly, see ``tests/timescale``), and
+on the native TimescaleDB of the server that ``USAGE_GRAPH_TEST_DATABASE_URL`` names, where one is given: a role there
+may create databases. ``several_backends`` leaves out the one that has a single backend.
+"""
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 from tests.serving import Server
+from tests.timescale.serving import Timescale
 from usage_graph.store import migrate
 from usage_graph.store.connect import connect
 from usage_graph.store.embedded import Embedded
@@ -22,9 +31,14 @@ def dsn_of(postgres: Embedded, database: str) -> str:
     return postgres.dsn.replace("/usage_graph?", f"/{database}?")
 
 
-def _administer(postgres: Embedded, *statements: str) -> None:
+NATIVE = os.environ.get("USAGE_GRAPH_TEST_DATABASE_URL")
+SEVERAL_BACKENDS = ["postgresql", *(["native"] if NATIVE else [])]
+ENGINES = ["timescaledb", *SEVERAL_BACKENDS]
+
+
+def _run(dsn: str, statements: Sequence[str]) -> None:
     async def run() -> None:
-        connection = await asyncpg.connect(dsn_of(postgres, "postgres"))
+        connection = await asyncpg.connect(dsn)
         try:
             for statement in statements:
                 await connection.execute(statement)
@@ -32,6 +46,31 @@ def _administer(postgres: Embedded, *statements: str) -> None:
             await connection.close()
 
     asyncio.run(run())
+
+
+def _administer(postgres: Embedded, *statements: str) -> None:
+    _run(dsn_of(postgres, "postgres"), statements)
+
+
+def _migrate(dsn: str) -> None:
+    async def run() -> None:
+        connection = await connect(dsn)
+        try:
+            await migrate.migrate(connection)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
+
+
+@contextmanager
+def _on_native() -> Iterator[str]:
+    """An empty database on the server that the tests were given."""
+    assert NATIVE is not None
+    name = f"usage_graph_test_{os.getpid()}_{next(_numbers)}"
+    _run(NATIVE, [f"CREATE DATABASE {name}"])
+    yield urlsplit(NATIVE)._replace(path=f"/{name}").geturl()
+    _run(NATIVE, [f"DROP DATABASE {name} WITH (FORCE)"])
 
 
 @pytest.fixture(scope="session")
@@ -46,15 +85,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 def template(postgres: Embedded) -> str:
     """The name of a migrated database to clone."""
 
-    async def prepare() -> None:
-        connection = await connect(dsn_of(postgres, _TEMPLATE))
-        try:
-            await migrate.migrate(connection)
-        finally:
-            await connection.close()
-
     _administer(postgres, f"CREATE DATABASE {_TEMPLATE}")
-    asyncio.run(prepare())
+    _migrate(dsn_of(postgres, _TEMPLATE))
     return _TEMPLATE
 
 
@@ -68,12 +100,59 @@ def empty_database(postgres: Embedded) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(postgres: Embedded, template: str) -> Iterator[str]:
-    """The DSN of a fresh, migrated database."""
+def postgresql(postgres: Embedded, template: str) -> Iterator[str]:
+    """The DSN of a fresh, migrated database of plain PostgreSQL."""
     name = f"test_{next(_numbers)}"
     _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield dsn_of(postgres, name)
     _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def timescale() -> Iterator[Timescale]:
+    """The TimescaleDB of this test process; it has one database."""
+    with Timescale() as server:
+        yield server
+
+
+@pytest.fixture
+def timescaledb(timescale: Timescale) -> str:
+    """The DSN of that database, emptied and migrated."""
+    dsn = timescale.empty()
+    _migrate(dsn)
+    return dsn
+
+
+@pytest.fixture
+def native() -> Iterator[str]:
+    """The DSN of a fresh, migrated database of a native TimescaleDB."""
+    with _on_native() as dsn:
+        _migrate(dsn)
+        yield dsn
+
+
+@pytest.fixture(params=ENGINES)
+def database(request: pytest.FixtureRequest) -> str:
+    """The DSN of a fresh, migrated database: of every engine."""
+    dsn: str = request.getfixturevalue(request.param)
+    return dsn
+
+
+@pytest.fixture(params=SEVERAL_BACKENDS)
+def several_backends(request: pytest.FixtureRequest) -> str:
+    """The same, of every engine that can do more than one thing at a time."""
+    dsn: str = request.getfixturevalue(request.param)
+    return dsn
+
+
+@pytest.fixture(params=SEVERAL_BACKENDS)
+def empty_several_backends(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same, with nothing in it yet."""
+    if request.param == "postgresql":
+        yield request.getfixturevalue("empty_database")
+        return
+    with _on_native() as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="session")
