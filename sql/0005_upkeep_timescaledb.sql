@@ -8,11 +8,24 @@
 --   usage_keep_since(since)       moves the time since when records are kept (0004)
 --   usage_expire()                removes what is older
 
+-- In steps, so that the search for the newest record knows in which chunks it can be: every record is in a bucket that
+-- is marked or in the aggregate.
 CREATE FUNCTION usage_freshness(wanted text) RETURNS TABLE (data_through timestamptz, materialized_through timestamptz)
-LANGUAGE sql STABLE AS $$
-    SELECT record.through, least(record.through, (SELECT min(m.bucket) FROM usage_mark AS m WHERE m.project = wanted))
-    FROM (SELECT max(r.started_at) AS through FROM usage_record AS r WHERE r.project = wanted) AS record
-$$;
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    newest timestamptz := greatest(
+        (SELECT max(s.bucket) FROM usage_by_model_15m AS s WHERE s.project = wanted),
+        (SELECT max(m.bucket) FROM usage_mark AS m WHERE m.project = wanted)
+    );
+    oldest_mark timestamptz := (SELECT min(m.bucket) FROM usage_mark AS m WHERE m.project = wanted);
+BEGIN
+    RETURN QUERY
+    SELECT record.through, least(record.through, oldest_mark)
+    FROM (
+        SELECT max(r.started_at) AS through FROM usage_record AS r
+        WHERE r.project = wanted AND r.started_at >= newest
+    ) AS record;
+END $$;
 
 CREATE FUNCTION usage_stale() RETURNS TABLE (since timestamptz, until timestamptz) LANGUAGE sql STABLE AS $$
     -- Not too long each: what is refreshed at once is one transaction.
@@ -26,13 +39,15 @@ $$;
 -- The marks that are there now are set apart; what is written from now on is marked anew. Once the aggregates have been
 -- refreshed, finest first, they hold everything that the marks set apart stood for. Forced, since the marks know better
 -- than TimescaleDB's own log what has changed: that keeps one range per transaction, however far apart its rows are.
--- Not to be run in a transaction block, and by one session at a time.
+-- One session does it at a time, as another one's refresh may have been too early for a mark; where it fails, the session
+-- keeps the lock until it ends. Not to be run in a transaction block.
 CREATE PROCEDURE usage_refresh(since timestamptz, until timestamptz) LANGUAGE plpgsql AS $$
 DECLARE
     level record;
     starts timestamptz[];
     stops timestamptz[];
 BEGIN
+    PERFORM pg_advisory_lock(1970497394, 3);
     UPDATE usage_mark SET taken = true WHERE bucket >= since AND bucket < until AND NOT taken;
     COMMIT;
     FOR level IN
@@ -52,6 +67,8 @@ BEGIN
         END LOOP;
     END LOOP;
     DELETE FROM usage_mark WHERE bucket >= since AND bucket < until AND taken;
+    COMMIT;
+    PERFORM pg_advisory_unlock(1970497394, 3);
 END $$;
 
 -- No aggregate is refreshed before the time since when records are kept: they keep what the chunks lose.

@@ -1,6 +1,8 @@
 """What the store's reader must answer, in the plainest Python: every question looks at every record.
 
-The reference for property tests, and the reader behind tests of layers above the store.
+The reference for property tests, and the reader behind tests of layers above the store. Records from before
+``kept_since`` are in no list; in sums they are where whole buckets of a rollup are summed, and else the question is
+refused.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -8,6 +10,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from usage_graph.errors import BeforeRecords
 from usage_graph.usage import (
     Breakdown,
     CallStatus,
@@ -31,6 +34,14 @@ from usage_graph.usage import (
     Totals,
     UsageRecord,
 )
+
+FINEST = {
+    frozenset({"source", "model", "provider", "operation"}): timedelta(minutes=15),
+    frozenset({"source", "agent"}): timedelta(hours=1),
+    frozenset({"source", "user_id"}): timedelta(days=1),
+    frozenset({"source", "conversation", "agent", "item_name"}): timedelta(days=1),
+}
+"""What rollups know sums by, and over which stretches of time in UTC at the least."""
 
 
 def value_of(record: UsageRecord, dimension: Dimension) -> str | None:
@@ -167,8 +178,22 @@ def consumer_of(record: UsageRecord, kind: ConsumerKind) -> tuple[str, Dimension
 class ModelSnapshot:
     """The records as they were when it was opened."""
 
-    def __init__(self, records: Sequence[UsageRecord]) -> None:
+    def __init__(self, records: Sequence[UsageRecord], since: datetime | None = None) -> None:
         self._records = records
+        self._since = since
+
+    def _check(self, scope: Scope, columns: Iterable[str] = (), bounds: Sequence[datetime] = ()) -> None:
+        """Raises ``BeforeRecords`` unless the sums that are left add up to what is asked for."""
+        if self._since is None or scope.start >= min(self._since, scope.end):
+            return
+        needed = {*columns, *(dimension.value for dimension in scope.filter.dimensions)}
+        if scope.filter.search is not None:
+            needed.add("search")
+        grains = [grain for known, grain in FINEST.items() if needed <= known]
+        cuts = {scope.start, scope.end, *(at for at in bounds if scope.start < at < scope.end)}
+        midnight = datetime(2000, 1, 1, tzinfo=UTC)
+        if not grains or any((at - midnight) % min(grains) for at in cuts if at < self._since):
+            raise BeforeRecords("not in the records")
 
     def _in_window(self, scope: Scope) -> list[UsageRecord]:
         return [
@@ -180,12 +205,20 @@ class ModelSnapshot:
     def _of(self, scope: Scope) -> list[UsageRecord]:
         return [record for record in self._in_window(scope) if matches(record, scope.filter)]
 
+    def _kept(self, records: Iterable[UsageRecord]) -> list[UsageRecord]:
+        return [record for record in records if self._since is None or record.started_at >= self._since]
+
+    async def kept_since(self) -> datetime | None:
+        return self._since
+
     async def totals(self, scope: Scope) -> Totals:
+        self._check(scope)
         return sum_of(self._of(scope))
 
     async def series(
         self, scope: Scope, bounds: Sequence[datetime], *, by: Dimension | None, metric: Metric, top: int
     ) -> Series:
+        self._check(scope, () if by is None else (by.value,), bounds)
         records = self._of(scope)
         whole = sum_of(records)
 
@@ -203,6 +236,7 @@ class ModelSnapshot:
         return Series(points(records), [group(*pair) for pair in groups[:top]], group(None, rest) if rest else None)
 
     async def breakdown(self, scope: Scope, *, by: Dimension, metric: Metric, first: int) -> Breakdown:
+        self._check(scope, (by.value,))
         records = self._of(scope)
         whole = sum_of(records)
 
@@ -215,6 +249,8 @@ class ModelSnapshot:
         return Breakdown([group(*pair) for pair in groups[:first]], group(None, rest) if rest else None)
 
     async def consumers(self, scope: Scope, *, kind: ConsumerKind, metric: Metric, first: int) -> list[Consumer]:
+        of_item = kind is ConsumerKind.ITEM
+        self._check(scope, ("source", *(("conversation", "agent", "item_name") if of_item else (kind.value,))))
         records = self._of(scope)
         whole = sum_of(records)
         by_consumer: dict[tuple[str, Dimension], list[UsageRecord]] = {}
@@ -247,31 +283,32 @@ class ModelSnapshot:
         """A conversation's newest name in the window, whatever the filter; else the key itself."""
         if dimension is not Dimension.CONVERSATION:
             return key
-        named = [r for r in self._in_window(scope) if r.conversation == key and r.name is not None]
+        named = [r for r in self._kept(self._in_window(scope)) if r.conversation == key and r.name is not None]
         newest = max(named, key=lambda record: (record.started_at, record.id), default=None)
         return newest.name or key if newest else key
 
     async def records(self, scope: Scope, *, order: RecordOrder, page: PageRequest) -> RecordPage:
-        return page_of(self._of(scope), order, page)
+        return page_of(self._kept(self._of(scope)), order, page)
 
     async def record_count(self, scope: Scope) -> int:
-        return len(self._of(scope))
+        return len(self._kept(self._of(scope)))
 
     async def records_by_id(self, project: str, ids: Sequence[tuple[datetime, int]]) -> list[UsageRecord | None]:
-        by_id = {(record.started_at, record.id): record for record in self._records if record.project == project}
+        by_id = {(r.started_at, r.id): r for r in self._kept(self._records) if r.project == project}
         return [by_id.get(id) for id in ids]
 
     async def freshness(self, project: str) -> Freshness:
-        newest = max((r.started_at for r in self._records if r.project == project), default=None)
+        newest = max((r.started_at for r in self._kept(self._records) if r.project == project), default=None)
         return Freshness(newest, newest)
 
 
 class ModelReader:
     """Snapshots of ``records``, a list that tests may add to while a snapshot is open."""
 
-    def __init__(self, records: Iterable[UsageRecord] = ()) -> None:
+    def __init__(self, records: Iterable[UsageRecord] = (), *, kept_since: datetime | None = None) -> None:
         self.stored = list(records)
+        self.kept_since = kept_since
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[ModelSnapshot]:
-        yield ModelSnapshot(tuple(self.stored))
+        yield ModelSnapshot(tuple(self.stored), self.kept_since)

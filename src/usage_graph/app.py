@@ -98,7 +98,9 @@ async def serve(
         )
         await exporter.start()
         stack.push_async_callback(_drain, exporter)
-        service = Service(processor=Processor(pricing=Pricing()), exporter=exporter)
+        service = Service(
+            processor=Processor(pricing=Pricing()), exporter=exporter, kept_since=lambda: upkeep.kept_since
+        )
         intake = Intake(max_bytes=settings.queue_bytes)
 
         grpc_address = await stack.enter_async_context(_grpc(settings, service, intake))

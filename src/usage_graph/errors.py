@@ -17,6 +17,10 @@
     │       ├── StoreUnavailable
     │       └── ShuttingDown
     ├── QueryError             a GraphQL question that cannot be answered; carries ``extensions.code``
+    │   ├── BadWindow, BadTimeZone, BadCursor, TooManyPoints, LimitExceeded
+    │   ├── BeforeRecords      it needs records that are no longer kept
+    │   └── QueryTimeout, QueryUnavailable
+    ├── CopyError              a database cannot be copied into another, or not to its end
     ├── DemoError              the demo cannot be played
     └── ReportError            the terminal report cannot be had
 
@@ -25,6 +29,7 @@ carry SQL, paths of the server or another project's data.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -77,7 +82,14 @@ class UnsupportedContent(PermanentError):
 
 
 class RefusedRecords(PermanentError):
-    """The database refused a batch for its data. The exporter bisects the batch to find the guilty record."""
+    """The database refused a batch for its data. The exporter bisects the batch to find the guilty record.
+
+    ``before``: the guilty are those that started before this, where that is known.
+    """
+
+    def __init__(self, message: str, *, before: datetime | None = None) -> None:
+        self.before = before
+        super().__init__(message)
 
 
 class RetryableError(ExportError):
@@ -118,6 +130,12 @@ class BadCursor(QueryError):
     code = "BAD_CURSOR"
 
 
+class BeforeRecords(QueryError):
+    """It needs records that are no longer kept: the rollups that are left of their time do not answer it."""
+
+    code = "BEFORE_RECORDS"
+
+
 class TooManyPoints(QueryError):
     code = "TOO_MANY_POINTS"
 
@@ -134,6 +152,10 @@ class QueryUnavailable(QueryError):
     """The database is away; the same question may be asked again."""
 
     code = "UNAVAILABLE"
+
+
+class CopyError(UsageGraphError):
+    """A database cannot be copied into another, or not to its end; what was copied is there and counts."""
 
 
 class DemoError(UsageGraphError):

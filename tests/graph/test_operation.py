@@ -12,11 +12,12 @@ from usage_graph.usage import Scope
 
 WINDOW = 'window: { last: "P60D" }'
 EVERYTHING = """
-  range { to } freshness { dataThrough } totals { calls } series(bucket: DAY) { points { totals { calls } } }
+  range { to recordsFrom } freshness { dataThrough } totals { calls }
+  series(bucket: DAY) { points { totals { calls } } }
   breakdown(by: SOURCE) { groups { key } } topConsumers { key }
   records(first: 5) { totalCount edges { cursor node { id } } nodes { id } pageInfo { endCursor } }
 """
-METHODS = ["breakdown", "consumers", "freshness", "record_count", "records", "series", "totals"]
+METHODS = ["breakdown", "consumers", "freshness", "kept_since", "record_count", "records", "series", "totals"]
 
 
 async def test_each_child_costs_one_question_and_all_share_one_snapshot(api: Api) -> None:

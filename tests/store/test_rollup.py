@@ -1,11 +1,15 @@
 """Choosing what to read: every instant of the window once, no bucket across a cut, the coarsest that is exact."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given
+import pytest
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.model import FINEST
+from usage_graph.errors import BeforeRecords
 from usage_graph.store.rollup import EPOCH, FAMILIES, RECORDS, Piece, Span, choose
 
 GRAINS = {rollup.relation: rollup.grain for family in FAMILIES for rollup in family.rollups}
@@ -13,6 +17,8 @@ GRAINS = {rollup.relation: rollup.grain for family in FAMILIES for rollup in fam
 instants = st.datetimes(datetime(2019, 1, 1), datetime(2031, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
 aligned = st.integers(0, 4 * 24 * 365 * 5).map(lambda quarters: EPOCH + timedelta(minutes=15) * quarters)
 cuts_ = st.lists(st.one_of(instants, aligned), min_size=2, max_size=40, unique=True).map(sorted)
+days = st.integers(0, 365 * 5).map(lambda number: EPOCH + timedelta(days=number))
+windows = st.lists(st.one_of(instants, aligned, days), min_size=2, max_size=5, unique=True).map(sorted)
 columns_ = st.frozensets(
     st.sampled_from(sorted({column for family in FAMILIES for column in family.columns} | {"channel", "status"})),
     max_size=3,
@@ -82,3 +88,111 @@ def test_unknown_columns_are_read_from_the_records() -> None:
 def test_an_empty_window_reads_nothing() -> None:
     start = datetime(2026, 11, 1, tzinfo=UTC)
     assert all(span.start == span.end for piece in choose(frozenset(), [start, start]) for span in piece.spans)
+
+
+@given(windows, columns_, days)
+def test_nothing_is_read_from_records_that_are_gone(
+    cuts: list[datetime], columns: frozenset[str], kept_since: datetime
+) -> None:
+    """Refused is what the sums that are left do not add up to; what is answered covers the window as ever."""
+    grains = [grain for known, grain in FINEST.items() if columns <= known]
+    if grains:
+        possible = not any((at - EPOCH) % min(grains) for at in cuts if at < kept_since)
+    else:
+        possible = cuts[0] >= kept_since
+    if not possible:
+        with pytest.raises(BeforeRecords):
+            choose(columns, cuts, kept_since)
+        return
+    pieces = choose(columns, cuts, kept_since)
+    assert not [span for piece in pieces if piece.relation == RECORDS for span in piece.spans if span[0] < kept_since]
+    spans = sorted(span for piece in pieces for span in piece.spans)
+    assert (spans[0].start, spans[-1].end) == (cuts[0], cuts[-1])
+    assert all(left.end == right.start for left, right in pairwise(spans))
+
+
+@given(windows, columns_, days)
+def test_where_nothing_is_gone_the_choice_is_the_same(
+    cuts: list[datetime], columns: frozenset[str], kept_since: datetime
+) -> None:
+    assume(kept_since <= cuts[0])
+    assert choose(columns, cuts, kept_since) == choose(columns, cuts)
+
+
+@given(windows, columns_, days)
+def test_what_a_refusal_advises_is_answered(
+    cuts: list[datetime], columns: frozenset[str], kept_since: datetime
+) -> None:
+    window = [cuts[0], cuts[-1]]
+    try:
+        choose(columns, window, kept_since)
+    except BeforeRecords as refusal:
+        advised = {
+            what: datetime.fromisoformat(at)
+            for what, at in re.findall(r"(begin it|end it|begin the window) at (\S+Z)", str(refusal))
+        }
+        later = advised["begin the window"]
+        assert later == kept_since
+        choose(columns, [later, later + timedelta(hours=1)], kept_since)
+        if not [known for known in FINEST if columns <= known]:
+            assert advised.keys() == {"begin the window"}
+            return
+        start, end = advised.get("begin it", window[0]), advised.get("end it", window[1])
+        assert window[0] - timedelta(days=1) < start <= window[0]
+        assert window[1] <= end < window[1] + timedelta(days=1)
+        choose(columns, [start, end], kept_since)
+
+
+KEPT = datetime(2026, 8, 24, tzinfo=UTC)
+NOW = datetime(2026, 11, 22, 3, 7, 13, 250_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("columns", "cuts", "message"),
+    [
+        (
+            {"model"},
+            [NOW.replace(year=2025), NOW],
+            "Of earlier calls only sums over whole quarters of an hour in UTC are left, and the window begins at "
+            "2025-11-22T03:07:13.250000Z: begin it at 2025-11-22T03:00:00Z (`between`), or begin the window at "
+            "2026-08-24T00:00:00Z or later.",
+        ),
+        (
+            {"agent"},
+            [datetime(2026, 1, 1, 0, 30, tzinfo=UTC), datetime(2026, 1, 2, 0, 30, tzinfo=UTC)],
+            "Of earlier calls only sums over whole hours in UTC are left, and the window begins at "
+            "2026-01-01T00:30:00Z and the window ends at 2026-01-02T00:30:00Z: begin it at 2026-01-01T00:00:00Z "
+            "(`between`) and end it at 2026-01-02T01:00:00Z, or begin the window at 2026-08-24T00:00:00Z or later.",
+        ),
+        (
+            {"user_id"},
+            [datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 23, tzinfo=UTC), NOW],
+            "Of earlier calls only sums over whole days in UTC are left, and a point of the series begins at "
+            "2026-01-01T23:00:00Z: choose `bucket` and `timezone` so that points are whole days in UTC, or begin the "
+            "window at 2026-08-24T00:00:00Z or later.",
+        ),
+        (
+            {"source", "channel", "search"},
+            [datetime(2026, 1, 1, tzinfo=UTC), NOW],
+            "Of earlier calls only sums are left, none of them by channel or search: ask without that, or begin the "
+            "window at 2026-08-24T00:00:00Z or later.",
+        ),
+        (
+            {"conversation", "agent", "item_name", "source", "user_id"},
+            [datetime(2026, 1, 1, tzinfo=UTC), NOW],
+            "Of earlier calls only sums are left, none of them by agent and user at once: ask without that, or begin "
+            "the window at 2026-08-24T00:00:00Z or later.",
+        ),
+    ],
+    ids=["window start", "both edges", "points", "no rollup", "not together"],
+)
+def test_a_refusal_says_why_and_the_way_out(columns: set[str], cuts: list[datetime], message: str) -> None:
+    with pytest.raises(BeforeRecords) as caught:
+        choose(frozenset(columns), cuts, KEPT)
+    assert str(caught.value) == f"Records are kept since 2026-08-24T00:00:00Z. {message}"
+    assert caught.value.code == "BEFORE_RECORDS"
+
+
+def test_an_empty_window_needs_no_records() -> None:
+    before = KEPT - timedelta(days=3, minutes=1)
+    choose(frozenset({"channel"}), [before, before], KEPT)

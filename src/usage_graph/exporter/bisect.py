@@ -1,6 +1,7 @@
 """Finding the records that the database refuses, so that no other record suffers for them."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from usage_graph.errors import RefusedRecords
@@ -22,18 +23,23 @@ async def write_all(write: Write, requests: Sequence[Sequence[UsageRecord]]) -> 
     """Store the records of ``requests`` in one transaction; returns one list of rejections per request.
 
     Where the database refuses the data, the batch is halved until the guilty records stand alone: first between
-    requests, so that a request without a guilty record stays in one transaction, then within the guilty one.
+    requests, so that a request without a guilty record stays in one transaction, then within the guilty one. Records
+    that are too old are told apart at once: they come in masses.
     Repeats are dropped only at the write itself: when the first sending of a span is refused, the second still counts.
 
     Raises:
         StoreUnavailable: and whatever else ``write`` raises besides ``RefusedRecords``; any part may be stored then.
     """
+    batch = distinct(requests)
     try:
-        await write(distinct(requests))
+        if batch:
+            await write(batch)
     except RefusedRecords as refusal:
-        reason = str(refusal)
+        reason, before = str(refusal), refusal.before
     else:
         return [[] for _ in requests]
+    if before is not None and any(record.started_at < before for record in batch):
+        return await _write_since(before, write, requests, reason)
     if len(requests) > 1:
         middle = len(requests) // 2
         return await write_all(write, requests[:middle]) + await write_all(write, requests[middle:])
@@ -44,3 +50,14 @@ async def write_all(write: Write, requests: Sequence[Sequence[UsageRecord]]) -> 
     (left,) = await write_all(write, [records[:middle]])
     (right,) = await write_all(write, [records[middle:]])
     return [left + right]
+
+
+async def _write_since(
+    before: datetime, write: Write, requests: Sequence[Sequence[UsageRecord]], reason: str
+) -> list[list[Rejected]]:
+    """``write_all`` without what started ``before``, which is rejected for ``reason``."""
+    answers = await write_all(write, [[one for one in records if one.started_at >= before] for records in requests])
+    return [
+        [Rejected(one, reason) for one in records if one.started_at < before] + rejected
+        for records, rejected in zip(requests, answers, strict=True)
+    ]

@@ -52,6 +52,8 @@ class Snapshot(Protocol):
 
     async def freshness(self, project: str) -> Freshness: ...
 
+    async def kept_since(self) -> datetime | None: ...
+
 
 class Reader(Protocol):
     """What the graph needs of the store.

@@ -6,10 +6,13 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 import strawberry
+from strawberry.types import Info
 
 from usage_graph import usage
 from usage_graph.graph.cursors import write_global_id
 from usage_graph.graph.enums import Bucket, CallStatus, CostStatus, Dimension
+from usage_graph.graph.fields import resolved
+from usage_graph.graph.operation import Operation, Snapshot
 from usage_graph.graph.scalars import BigInt
 from usage_graph.usage import Totals
 
@@ -51,16 +54,24 @@ class ResolvedRange:
     to: datetime = strawberry.field(description="The first instant after the window.")
     timezone: ZoneInfo = strawberry.field(description="The time zone whose calendar the question follows.")
 
+    @resolved(
+        "Since when records are kept, whatever the window; null: since ever. Older calls are in no list. They are in "
+        "sums where the window and its points keep to the hours or days that are left of them, which only some "
+        "dimensions and filters are known by; else the field is refused with the code `BEFORE_RECORDS`."
+    )
+    async def records_from(self, info: Info[Operation, None]) -> datetime | None:
+        return await info.context.ask(Snapshot.kept_since)
+
 
 @strawberry.type(description="How recent the data is, whatever the window and filter.")
 class Freshness:
     """The shape in which ``usage.Freshness`` is answered; never instantiated."""
 
     data_through: datetime | None = strawberry.field(
-        description="Start of the newest call received; null where there is none yet."
+        description="Start of the newest call that there is a record of; null where there is none."
     )
     materialized_through: datetime | None = strawberry.field(
-        description="Calls before this instant are answered from rollups; null where there is none yet. Answers are "
+        description="Calls before this instant are answered from rollups; null where there is no record. Answers are "
         "exact on both sides of it."
     )
 

@@ -18,6 +18,7 @@ _log = logging.getLogger("usage_graph.receiver")
 _YIELD_EVERY = 128
 """Spans decoded before other requests get a turn: about 3 ms of LLM calls."""
 _REASONS_TOLD = 5
+_TOO_OLD = "span starts before {:%Y-%m-%d}, since when records are kept (USAGE_GRAPH_RETENTION)"
 
 
 class Signal(StrEnum):
@@ -39,13 +40,29 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Service:
-    """Turns requests into stored usage records."""
+def _since_ever() -> None:
+    return None
 
-    def __init__(self, *, processor: Processor, exporter: Exporter, clock: Callable[[], datetime] = _now) -> None:
+
+class Service:
+    """Turns requests into stored usage records.
+
+    ``kept_since`` says since when records are kept, ``None``: since ever. An answer that has become old costs time, no
+    more: the store knows best.
+    """
+
+    def __init__(
+        self,
+        *,
+        processor: Processor,
+        exporter: Exporter,
+        clock: Callable[[], datetime] = _now,
+        kept_since: Callable[[], datetime | None] = _since_ever,
+    ) -> None:
         self._processor = processor
         self._exporter = exporter
         self._clock = clock
+        self._kept_since = kept_since
 
     async def export_traces(self, request: TraceRequest, *, project: str | None) -> PartialSuccess:
         """Returns after the request's LLM calls are committed; a span that cannot be a record is rejected alone.
@@ -57,6 +74,7 @@ class Service:
         """
         now = self._clock()
         now_ns = int(now.timestamp() * 10**9)
+        since = self._kept_since()
         records: list[UsageRecord] = []
         reasons: Counter[str] = Counter()
         spans = 0
@@ -66,6 +84,8 @@ class Service:
                 continue
             spans += 1
             match self._record(decoded, project=project, now=now, now_ns=now_ns):
+                case UsageRecord() as record if since is not None and record.started_at < since:
+                    reasons[_TOO_OLD.format(since)] += 1
                 case UsageRecord() as record:
                     records.append(record)
                 case Rejection(reason):

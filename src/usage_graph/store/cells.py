@@ -49,6 +49,8 @@ WEIGHT = {
 }
 """What groups are ranked by; ``{over}`` is empty or a window."""
 
+_FEW = 4
+
 _SEARCH_KEY = "usage_search_key(r.name, r.agent, r.conversation, r.user_id, r.request_model, r.response_model)"
 _SEARCHED_FIELDS = ("r.name", "r.agent", "r.conversation", "r.user_id", _MODEL)
 _SEPARATOR = "\x1f"
@@ -123,10 +125,21 @@ def _string_conditions(column: str, strings: StringFilter, parameters: Parameter
         yield f"{column} IS NULL" if strings.is_null else f"{column} IS NOT NULL"
 
 
-def cells(scope: Scope, parameters: Parameters, *, columns: Sequence[str] = (), bounds: Sequence[datetime] = ()) -> str:
+def cells(
+    scope: Scope,
+    parameters: Parameters,
+    *,
+    columns: Sequence[str] = (),
+    bounds: Sequence[datetime] = (),
+    kept_since: datetime | None = None,
+) -> str:
     """A query of ``at``, ``columns`` and the measures of ``Totals``: rows whose sums are those of the scope's calls.
 
-    No row stands for calls on both sides of any of ``bounds``, so that they can be told apart by ``at``.
+    No row stands for calls on both sides of any of ``bounds``, so that they can be told apart by ``at``. No record
+    from before ``kept_since`` is read.
+
+    Raises:
+        BeforeRecords: without these there is no such query.
     """
     needed = {dimension.value for dimension in scope.filter.dimensions} | set(columns)
     if scope.filter.search is not None:
@@ -135,8 +148,20 @@ def cells(scope: Scope, parameters: Parameters, *, columns: Sequence[str] = (), 
     if scope.start >= scope.end:
         cuts = [scope.start, scope.start]
     project = parameters.add(scope.project)
-    selects = [_piece(piece, scope, columns, project, parameters) for piece in choose(frozenset(needed), cuts)]
+    pieces = [part for piece in choose(frozenset(needed), cuts, kept_since) for part in _planned_apart(piece)]
+    selects = [_piece(piece, scope, columns, project, parameters) for piece in pieces]
     return "\nUNION ALL\n".join(selects)
+
+
+def _planned_apart(piece: Piece) -> Iterable[Piece]:
+    """Records in few ranges (a window has two edges) as a piece each.
+
+    Their times are then constants to the planner, which need not consider every chunk of a hypertable: that takes
+    longer than reading the few that are meant.
+    """
+    if piece.relation == RECORDS and len(piece.spans) <= _FEW:
+        return [Piece(piece.relation, (span,)) for span in piece.spans]
+    return [piece]
 
 
 def _piece(piece: Piece, scope: Scope, columns: Sequence[str], project: str, parameters: Parameters) -> str:
@@ -155,7 +180,12 @@ def _piece(piece: Piece, scope: Scope, columns: Sequence[str], project: str, par
     where = conditions(scope.filter, parameters, project=project, of_records=of_records)
     if of_records:
         source = piece.relation
-        where = [f"r.project = {project}::text", f"{at} >= {start}", f"{at} < {end}", *where]
+        within = [f"{at} >= {start}", f"{at} < {end}"]
+        if len(piece.spans) > 1:
+            # Of no use but to the planner: constants tell it which chunks can matter at all.
+            first, last = (f"{parameters.add(at_)}::timestamptz" for at_ in (piece.spans[0].start, piece.spans[-1].end))
+            within += [f"{at} >= {first}", f"{at} < {last}"]
+        where = [f"r.project = {project}::text", *within, *where]
     else:
         source = f"{piece.relation}({project}::text, {start}, {end})"
     select = f"SELECT {', '.join(selected)}\nFROM {source} AS r"

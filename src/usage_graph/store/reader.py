@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import datetime
-from itertools import groupby
 
 import asyncpg
 
@@ -15,6 +15,7 @@ from usage_graph.store.cells import SUMS, WEIGHT, Parameters, cells
 from usage_graph.store.connect import UNREACHABLE, Connection, Pool, open_pool
 from usage_graph.store.engine import EngineChoice
 from usage_graph.store.pages import COLUMNS, list_page
+from usage_graph.store.rows import points_of, record_of, split_series, sum_of, totals_of
 from usage_graph.store.sql import query
 from usage_graph.usage import (
     Breakdown,
@@ -29,7 +30,6 @@ from usage_graph.usage import (
     RecordPage,
     Scope,
     Series,
-    SeriesGroup,
     Totals,
     UsageRecord,
 )
@@ -39,7 +39,6 @@ _log = logging.getLogger("usage_graph.store")
 _ACQUIRE_TIMEOUT = 10.0
 _LEAVE_TIMEOUT = 2.0
 """Seconds that the database has to take back a connection before it is cut: an answer may be waiting for it."""
-_WIDTH = len(Totals._fields)
 
 _ITEM_COLUMNS = ("conversation", "agent", "item_name")
 _ITEM_KEY = "coalesce(c.conversation, c.agent, c.item_name)"
@@ -51,26 +50,43 @@ _ITEM_DIMENSION = (
 class Snapshot:
     """One view of the database: whatever is asked of it is answered as of one moment.
 
-    Calls may overlap; they run one after another on the one connection.
+    Calls may overlap; they run one after another on the one connection. Sums reach back as far as rollups know them,
+    lists of records only as far as records are kept.
 
-    Every method raises ``QueryTimeout`` or ``QueryUnavailable``.
+    Every method raises ``QueryTimeout`` or ``QueryUnavailable``; those that sum, ``BeforeRecords``.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._lock = asyncio.Lock()
+        self._retention: list[asyncpg.Record] = []
+        self._retention_lock = asyncio.Lock()
 
     async def _fetch(self, sql: str, *values: object) -> list[asyncpg.Record]:
         async with self._lock:
             with _explained():
                 return await self._connection.fetch(sql, *values)
 
+    async def kept_since(self) -> datetime | None:
+        """Since when records are kept, ``None``: since ever. Read once, when it is first needed."""
+        async with self._retention_lock:
+            if not self._retention:
+                self._retention = await self._fetch(query("get_retention"))
+        since: datetime | None = self._retention[0]["kept_since"]
+        return since
+
+    async def _kept(self, scope: Scope) -> Scope:
+        """What there are records of in ``scope``."""
+        since = await self.kept_since()
+        return scope if since is None or since <= scope.start else replace(scope, start=min(since, scope.end))
+
     async def totals(self, scope: Scope) -> Totals:
         """Sums over all calls of ``scope``."""
         parameters = Parameters()
-        sql = query("sum_totals").format(sums=SUMS, cells=cells(scope, parameters))
+        kept_since = await self.kept_since()
+        sql = query("sum_totals").format(sums=SUMS, cells=cells(scope, parameters, kept_since=kept_since))
         (row,) = await self._fetch(sql, *parameters.values)
-        return _totals(row)
+        return totals_of(row)
 
     async def series(
         self, scope: Scope, bounds: Sequence[datetime], *, by: Dimension | None, metric: Metric, top: int
@@ -79,21 +95,24 @@ class Snapshot:
         parameters = Parameters()
         width = len(bounds) - 1
         thresholds = parameters.add(list(bounds[:-1]))
+        kept_since = await self.kept_since()
         if by is None:
             sql = query("sum_series").format(
-                bounds=thresholds, sums=SUMS, cells=cells(scope, parameters, bounds=bounds)
+                bounds=thresholds,
+                sums=SUMS,
+                cells=cells(scope, parameters, bounds=bounds, kept_since=kept_since),
             )
             rows = await self._fetch(sql, *parameters.values)
-            return Series(_points(width, ((row["point"], _totals(row)) for row in rows)), [], None)
+            return Series(points_of(width, ((row["point"], totals_of(row)) for row in rows)), [], None)
         sql = query("sum_series_by").format(
             bounds=thresholds,
             sums=SUMS,
             key=by.value,
             weight=WEIGHT[metric].format(over="OVER (PARTITION BY c.key)"),
             top=parameters.add(top),
-            cells=cells(scope, parameters, columns=(by.value,), bounds=bounds),
+            cells=cells(scope, parameters, columns=(by.value,), bounds=bounds, kept_since=kept_since),
         )
-        return _split_series(width, await self._fetch(sql, *parameters.values), metric)
+        return split_series(width, await self._fetch(sql, *parameters.values), metric)
 
     async def breakdown(self, scope: Scope, *, by: Dimension, metric: Metric, first: int) -> Breakdown:
         """Sums per value of ``by``: the ``first`` by ``metric``, ties by key, and the rest."""
@@ -103,10 +122,10 @@ class Snapshot:
             key=by.value,
             weight=WEIGHT[metric].format(over=""),
             first=parameters.add(first),
-            cells=cells(scope, parameters, columns=(by.value,)),
+            cells=cells(scope, parameters, columns=(by.value,), kept_since=await self.kept_since()),
         )
-        rows = [(row["rank"], row["key"], _totals(row)) for row in await self._fetch(sql, *parameters.values)]
-        whole = _sum(totals for _, _, totals in rows)
+        rows = [(row["rank"], row["key"], totals_of(row)) for row in await self._fetch(sql, *parameters.values)]
+        whole = sum_of(totals for _, _, totals in rows)
         groups = [(rank, Group(key, totals, totals.share_of(whole, metric))) for rank, key, totals in rows]
         return Breakdown(
             [group for rank, group in groups if rank is not None],
@@ -118,6 +137,7 @@ class Snapshot:
         parameters = Parameters()
         of_item = kind is ConsumerKind.ITEM
         columns = _ITEM_COLUMNS if of_item else (kind.value,)
+        titles = await self._kept(scope)
         sql = query("sum_consumers").format(
             sums=SUMS,
             measures=", ".join(f"c.{measure}" for measure in Totals._fields),
@@ -125,20 +145,20 @@ class Snapshot:
             dimension=_ITEM_DIMENSION if of_item else f"'{kind.value}'",
             weight=WEIGHT[metric].format(over=""),
             first=parameters.add(first),
-            cells=cells(scope, parameters, columns=(*columns, "source")),
-            project=parameters.add(scope.project),
-            start=parameters.add(scope.start),
-            end=parameters.add(scope.end),
+            cells=cells(scope, parameters, columns=(*columns, "source"), kept_since=await self.kept_since()),
+            project=parameters.add(titles.project),
+            start=parameters.add(titles.start),
+            end=parameters.add(titles.end),
         )
         *rows, whole_row = await self._fetch(sql, *parameters.values)
-        whole = _totals(whole_row)
+        whole = totals_of(whole_row)
         return [
             Consumer(
                 key=row["key"],
                 dimension=Dimension(row["dimension"]),
                 label=row["label"],
                 source=row["source"],
-                totals=(totals := _totals(row)),
+                totals=(totals := totals_of(row)),
                 share=totals.share_of(whole, metric),
             )
             for row in rows
@@ -146,10 +166,10 @@ class Snapshot:
 
     async def records(self, scope: Scope, *, order: RecordOrder, page: PageRequest) -> RecordPage:
         """One page of the scope's records in ``order``."""
-        statement = list_page(scope, order, page)
+        statement = list_page(await self._kept(scope), order, page)
         rows = await self._fetch(statement.sql, *statement.values)
         beyond: bool = rows[0]["beyond"]
-        records = [_record(row, skip=1) for row in rows if row["project"] is not None]
+        records = [record_of(row, skip=1) for row in rows if row["project"] is not None]
         more = len(records) > statement.limit
         del records[statement.limit :]
         if statement.backwards:
@@ -160,16 +180,17 @@ class Snapshot:
 
     async def record_count(self, scope: Scope) -> int:
         """How many records ``scope`` has."""
-        return (await self.totals(scope)).calls
+        return (await self.totals(await self._kept(scope))).calls
 
     async def records_by_id(self, project: str, ids: Sequence[tuple[datetime, int]]) -> list[UsageRecord | None]:
         """The records of ``project`` that started then and have that id, in the order of ``ids``."""
         if not ids:
             return []
+        since = await self.kept_since()
+        kept = [id for id in ids if since is None or id[0] >= since]
         sql = query("get_records").format(columns=COLUMNS)
-        starts, numbers = zip(*ids, strict=True)
-        rows = await self._fetch(sql, project, list(starts), list(numbers))
-        found = {(record.started_at, record.id): record for record in map(_record, rows)}
+        rows = await self._fetch(sql, project, [start for start, _ in kept], [number for _, number in kept])
+        found = {(record.started_at, record.id): record for record in map(record_of, rows)}
         return [found.get(key) for key in ids]
 
     async def freshness(self, project: str) -> Freshness:
@@ -264,43 +285,3 @@ async def open_reader(dsn: str, *, connections: int, statement_timeout: float) -
         dsn, name="usage-graph reader", size=connections, command_timeout=patience, settings=settings
     ) as pool:
         yield Reader(pool)
-
-
-def _totals(row: asyncpg.Record) -> Totals:
-    """The last columns of a row, which are the sums."""
-    return Totals(*map(int, tuple(row)[-_WIDTH:]))
-
-
-def _record(row: asyncpg.Record, *, skip: int = 0) -> UsageRecord:
-    return UsageRecord(*tuple(row)[skip : skip + len(UsageRecord._fields)])
-
-
-def _sum(totals: Iterable[Totals]) -> Totals:
-    whole = Totals()
-    for part in totals:
-        whole = whole.plus(part)
-    return whole
-
-
-def _points(width: int, found: Iterable[tuple[int, Totals]]) -> list[Totals]:
-    points = [Totals()] * width
-    for point, totals in found:
-        points[point] = points[point].plus(totals)
-    return points
-
-
-def _split_series(width: int, rows: Sequence[asyncpg.Record], metric: Metric) -> Series:
-    parsed = [(row["rank"], row["key"], row["point"], _totals(row)) for row in rows]
-    points = _points(width, ((point, totals) for _, _, point, totals in parsed))
-    whole = _sum(points)
-    groups: list[SeriesGroup] = []
-    other = None
-    for (rank, key), of_group in groupby(parsed, key=lambda row: row[:2]):
-        own = _points(width, ((point, totals) for _, _, point, totals in of_group))
-        totals = _sum(own)
-        group = SeriesGroup(key, totals, totals.share_of(whole, metric), own)
-        if rank is None:
-            other = group
-        else:
-            groups.append(group)
-    return Series(points, groups, other)

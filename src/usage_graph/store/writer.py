@@ -18,6 +18,8 @@ _ACQUIRE_TIMEOUT = 5.0
 _WRITE_TIMEOUT = 30.0
 _STORE = query("store_records")
 _STAGE_BY_UNNEST = query("stage_records_by_unnest")
+_RETENTION = query("get_retention")
+_TOO_OLD = "it starts before {:%Y-%m-%d}, since when records are kept (USAGE_GRAPH_RETENTION)"
 
 _REFUSED = (
     asyncpg.DataError,
@@ -45,23 +47,31 @@ class Writer:
             StoreUnavailable: the database is away or busy; the batch may be written again as it is.
         """
         try:
-            async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT) as connection, connection.transaction():
-                await self._stage(connection, records)
-                await connection.execute(_STORE)
+            async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT) as connection:
+                try:
+                    async with connection.transaction():
+                        await stage(connection, records, mode=self._mode)
+                        await connection.execute(_STORE)
+                except asyncpg.DatetimeFieldOverflowError as error:
+                    # What the trigger says that keeps out what is older than the records that are kept.
+                    since = await connection.fetchval(_RETENTION)
+                    raise RefusedRecords(_TOO_OLD.format(since), before=since) from error
         except _REFUSED as error:
             raise RefusedRecords(_reason(error)) from error
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
             _log.warning("a batch of %d records was not written: %s", len(records), type(error).__name__)
             raise StoreUnavailable("The database cannot take records now; send the same request again.") from error
 
-    async def _stage(self, connection: Connection, records: Sequence[UsageRecord]) -> None:
-        if self._mode == "copy":
-            await connection.copy_records_to_table(
-                "usage_staging", records=records, columns=UsageRecord._fields, schema_name="pg_temp"
-            )
-        else:
-            columns: list[Any] = list(zip(*records, strict=True))
-            await connection.execute(_STAGE_BY_UNNEST, *columns)
+
+async def stage(connection: Connection, records: Sequence[UsageRecord], *, mode: Literal["copy", "unnest"]) -> None:
+    """Put ``records`` into the staging table (``create_staging``) until the end of the transaction."""
+    if mode == "copy":
+        await connection.copy_records_to_table(
+            "usage_staging", records=records, columns=UsageRecord._fields, schema_name="pg_temp"
+        )
+    else:
+        columns: list[Any] = list(zip(*records, strict=True))
+        await connection.execute(_STAGE_BY_UNNEST, *columns)
 
 
 def _reason(error: BaseException) -> str:
