@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -33,7 +34,10 @@ from usage_graph.receiver.intake import Intake
 from usage_graph.receiver.service import Service
 from usage_graph.store import migrate as migrations
 from usage_graph.store.connect import connect
+from usage_graph.store.copy import Copied, Progress
+from usage_graph.store.copy import copy as copy_database
 from usage_graph.store.embedded import Embedded
+from usage_graph.store.embedded.directory import DataDirectory
 from usage_graph.store.engine import EngineChoice
 from usage_graph.store.reader import Reader, open_reader
 from usage_graph.store.upkeep import Upkeep
@@ -124,6 +128,23 @@ async def migrate(settings: Settings) -> list[str]:
     """
     async with _database(settings) as dsn:
         return await _prepare(settings, dsn, apply=True)
+
+
+async def copy(settings: Settings, *, to: str, tell: Callable[[Progress], None]) -> Copied:
+    """Copy the database into the one at ``to``; see ``store.copy``.
+
+    Raises:
+        StartupError: one of the databases cannot be used; a server that runs uses the embedded one alone.
+        CopyError: they cannot be put together, or the copy was cut short.
+    """
+    if settings.database_url is None and not os.access(DataDirectory(path=settings.data_dir).cluster, os.F_OK):
+        raise StartupError(
+            f"There is no database in {settings.data_dir} to copy, or none that this user may see. Say where it is by "
+            "USAGE_GRAPH_DATA_DIR, or by USAGE_GRAPH_DATABASE_URL."
+        )
+    async with _database(settings) as dsn:
+        await _prepare(settings, dsn, apply=False)
+        return await copy_database(dsn, to, mode=settings.write_mode, tell=tell)
 
 
 @asynccontextmanager

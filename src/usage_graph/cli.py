@@ -9,12 +9,13 @@ import asyncio
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from usage_graph.config import SETTINGS, Setting, Settings, default_data_dir, load
+from usage_graph.config import COPY_TO, SETTINGS, Setting, Settings, copy_target, default_data_dir, load
 from usage_graph.errors import ConfigError, UsageGraphError
 from usage_graph.window import Bucket, CalendarPeriod
 
@@ -69,6 +70,14 @@ def parser() -> argparse.ArgumentParser:
     _add_settings(serve)
 
     _add_settings(_add(commands, "migrate", _migrate, "bring the database up to date, and end"), only=DATABASE)
+
+    copy = _add(commands, "copy", _copy, "copy the database into another one, such as a TimescaleDB")
+    copy.add_argument(
+        "--to",
+        metavar="URL",
+        help=f"database to copy to, postgresql://...; a password is safer in [{COPY_TO.variable}]",
+    )
+    _add_settings(copy, only=(*DATABASE, "engine", "write_mode"))
 
     demo = _add(commands, "demo", _demo, "serve a month of sample calls from a database of its own")
     demo.add_argument("--seed", type=int, default=1, help="another number is another month (default: %(default)s)")
@@ -185,6 +194,20 @@ def _migrate(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if not names:
         print("The database is up to date.")
     return 0
+
+
+def _copy(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    settings, to = _settings(given, environ), copy_target(environ, given.to)
+    from rich.console import Console
+
+    from usage_graph import app
+    from usage_graph.report.copying import shown, summary
+
+    started = time.monotonic()
+    with shown(Console(stderr=True)) as tell:
+        copied = asyncio.run(app.copy(settings, to=to, tell=tell))
+    print("\n".join(summary(copied, seconds=time.monotonic() - started)))
+    return 1 if any(project.differs for project in copied.projects.values()) else 0
 
 
 def _demo(given: argparse.Namespace, environ: Mapping[str, str]) -> int:

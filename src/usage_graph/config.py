@@ -160,6 +160,9 @@ SETTINGS = (
     Setting("write_mode", _write_mode, "copy, or unnest for servers and proxies without COPY"),
 )
 
+COPY_TO = Setting("copy_to", _url, "database to copy to")
+"""Read by `usage-graph copy` alone, as ``copy_target`` says; it may be there when others run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -198,7 +201,7 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = No
         ConfigError: with every problem found, one line each.
     """
     flags = flags or {}
-    known = {setting.variable for setting in SETTINGS}
+    known = {setting.variable for setting in (*SETTINGS, COPY_TO)}
     problems = [
         f"{name} is not a setting; see `usage-graph serve --help` for those there are."
         for name in sorted(environ)
@@ -222,6 +225,21 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = No
     explicit = frozenset(values)
     values.setdefault("data_dir", default_data_dir())
     return Settings(**values, explicit=explicit)
+
+
+def copy_target(environ: Mapping[str, str], flag: str | None) -> str:
+    """The address to copy to, from ``--to``, else the environment, which other users of the machine do not see.
+
+    Raises:
+        ConfigError: there is none, or it is no address.
+    """
+    where, value = ("--to", flag) if flag else (COPY_TO.variable, environ.get(COPY_TO.variable, ""))
+    if not value:
+        raise ConfigError([f"Which database to copy to? Say --to postgresql://..., or set {COPY_TO.variable}."])
+    try:
+        return str(COPY_TO.parse(value))
+    except ValueError as error:
+        raise ConfigError([f"{where}: {error}."]) from None
 
 
 assert {field.name for field in fields(Settings)} == {s.name for s in SETTINGS} | {"explicit"}  # noqa: S101

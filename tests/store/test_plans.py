@@ -182,4 +182,4 @@ def test_statements_name_what_they_do() -> None:
     from importlib.resources import files
 
     for path in files("usage_graph.store").joinpath("queries").iterdir():
-        assert re.fullmatch(r"(create|stage|store|sum|list|get)_[a-z_]+\.sql", path.name), path.name
+        assert re.fullmatch(r"(create|stage|store|sum|list|get|lock)_[a-z_]+\.sql", path.name), path.name

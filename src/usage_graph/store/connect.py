@@ -43,8 +43,8 @@ _SETTINGS = {
 }
 
 
-async def connect(dsn: str) -> Connection:
-    """One connection, for migrations and checks.
+async def connect(dsn: str, *, named: str = "USAGE_GRAPH_DATABASE_URL") -> Connection:
+    """One connection, for migrations and checks; ``named`` is where the user says ``dsn``.
 
     Raises:
         StartupError: the database cannot be reached, or does not let us in.
@@ -55,7 +55,7 @@ async def connect(dsn: str) -> Connection:
         )
     except (*UNREACHABLE, asyncpg.PostgresError, ValueError) as error:
         raise StartupError(
-            f"The database cannot be used: {error or type(error).__name__}. Check USAGE_GRAPH_DATABASE_URL, "
+            f"The database cannot be used: {error or type(error).__name__}. Check {named}, "
             "and that the server runs and lets this user in."
         ) from error
 

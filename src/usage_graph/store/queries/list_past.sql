@@ -1,0 +1,3 @@
+SELECT {columns}
+FROM {rollup}
+WHERE bucket < $1

@@ -1,0 +1,3 @@
+SELECT project
+FROM usage_projects() AS project
+ORDER BY project COLLATE "C"
