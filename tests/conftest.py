@@ -64,6 +64,25 @@ def _migrate(dsn: str) -> None:
 
 
 @contextmanager
+def fresh(request: pytest.FixtureRequest, engine: str) -> Iterator[str]:
+    """The DSN of a fresh, migrated database, for as long as this is open."""
+    if engine == "timescaledb":
+        timescale: Timescale = request.getfixturevalue("timescale")
+        _migrate(timescale.empty())
+        yield timescale.dsn
+    elif engine == "native":
+        with _on_native() as dsn:
+            _migrate(dsn)
+            yield dsn
+    else:
+        postgres: Embedded = request.getfixturevalue("postgres")
+        name = f"test_{next(_numbers)}"
+        _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('template')}")
+        yield dsn_of(postgres, name)
+        _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
 def _on_native() -> Iterator[str]:
     """An empty database on the server that the tests were given."""
     assert NATIVE is not None
@@ -100,12 +119,10 @@ def empty_database(postgres: Embedded) -> Iterator[str]:
 
 
 @pytest.fixture
-def postgresql(postgres: Embedded, template: str) -> Iterator[str]:
+def postgresql(request: pytest.FixtureRequest) -> Iterator[str]:
     """The DSN of a fresh, migrated database of plain PostgreSQL."""
-    name = f"test_{next(_numbers)}"
-    _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield dsn_of(postgres, name)
-    _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    with fresh(request, "postgresql") as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="session")
@@ -116,24 +133,29 @@ def timescale() -> Iterator[Timescale]:
 
 
 @pytest.fixture
-def timescaledb(timescale: Timescale) -> str:
+def timescaledb(request: pytest.FixtureRequest) -> Iterator[str]:
     """The DSN of that database, emptied and migrated."""
-    dsn = timescale.empty()
-    _migrate(dsn)
-    return dsn
+    with fresh(request, "timescaledb") as dsn:
+        yield dsn
 
 
 @pytest.fixture
-def native() -> Iterator[str]:
+def native(request: pytest.FixtureRequest) -> Iterator[str]:
     """The DSN of a fresh, migrated database of a native TimescaleDB."""
-    with _on_native() as dsn:
-        _migrate(dsn)
+    with fresh(request, "native") as dsn:
         yield dsn
 
 
 @pytest.fixture(params=ENGINES)
 def database(request: pytest.FixtureRequest) -> str:
     """The DSN of a fresh, migrated database: of every engine."""
+    dsn: str = request.getfixturevalue(request.param)
+    return dsn
+
+
+@pytest.fixture(params=[engine for engine in ENGINES if engine != "postgresql"])
+def every_timescaledb(request: pytest.FixtureRequest) -> str:
+    """The same, of every TimescaleDB."""
     dsn: str = request.getfixturevalue(request.param)
     return dsn
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ import httpx
 _projects = itertools.count()
 
 START_TIMEOUT = 60.0
+START_LINE = re.compile(r"usage-graph: PostgreSQL \d+\.\d+\S*(, TimescaleDB \S+)?, engine: (postgresql|timescaledb)\n")
+"""What a server says on stderr when all is well, and nothing else."""
 
 
 def free_port() -> int:

@@ -39,11 +39,11 @@ async def test_a_running_server_is_asked_itself(server: Server, tmp_path: Path) 
     assert all(check.ok for check in found.values())
 
 
-async def test_a_server_that_is_not_ready_says_why(empty_database: str, database: str, tmp_path: Path) -> None:
+async def test_a_server_that_is_not_ready_says_why(empty_database: str, postgresql: str, tmp_path: Path) -> None:
     import asyncpg
 
-    with Server(database_url=database) as running:
-        connection = await asyncpg.connect(database)
+    with Server(database_url=postgresql) as running:
+        connection = await asyncpg.connect(postgresql)
         await connection.execute("DELETE FROM usage_migration WHERE version = 3")
         await connection.close()
         found = by_name(await doctor(replace(settings(tmp_path), port=running.http_port)))

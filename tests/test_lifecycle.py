@@ -49,8 +49,8 @@ def test_the_printed_address_leads_to_graphiql(server: Server) -> None:
     assert "GraphiQL" in page.text
 
 
-def test_sigterm_answers_what_is_under_way_and_exits_0(database: str) -> None:
-    server = Server(database_url=database, settings={"USAGE_GRAPH_BATCH_TIMEOUT": "1"}).start()
+def test_sigterm_answers_what_is_under_way_and_exits_0(postgresql: str) -> None:
+    server = Server(database_url=postgresql, settings={"USAGE_GRAPH_BATCH_TIMEOUT": "1"}).start()
     answers: list[int] = []
     sender = threading.Thread(target=lambda: answers.append(post_spans(server, range(100)).status_code))
     sender.start()
@@ -58,14 +58,14 @@ def test_sigterm_answers_what_is_under_way_and_exits_0(database: str) -> None:
     assert server.stop() == 0
     sender.join(10)
     assert answers == [200]
-    with Server(database_url=database) as again:
+    with Server(database_url=postgresql) as again:
         assert again.query(CALLS)["usage"]["totals"]["calls"] == 100
 
 
-def test_a_taken_default_port_is_a_warning(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_taken_default_port_is_a_warning(postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # The real defaults may be taken or free here; what counts is that nobody asked for them.
     server = Server(
-        database_url=database, settings={"USAGE_GRAPH_OTLP_HTTP_PORT": "", "USAGE_GRAPH_OTLP_GRPC_PORT": ""}
+        database_url=postgresql, settings={"USAGE_GRAPH_OTLP_HTTP_PORT": "", "USAGE_GRAPH_OTLP_GRPC_PORT": ""}
     )
     blockers = []
     for port in (4317, 4318):
@@ -89,12 +89,12 @@ def test_a_taken_default_port_is_a_warning(database: str, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("variable", ["USAGE_GRAPH_PORT", "USAGE_GRAPH_OTLP_HTTP_PORT", "USAGE_GRAPH_OTLP_GRPC_PORT"])
-def test_a_taken_port_that_was_asked_for_is_an_error(database: str, variable: str) -> None:
+def test_a_taken_port_that_was_asked_for_is_an_error(postgresql: str, variable: str) -> None:
     with socket.socket() as blocker:
         blocker.bind(("127.0.0.1", 0))
         blocker.listen()
         port = blocker.getsockname()[1]
-        server = Server(database_url=database, settings={variable: str(port)})
+        server = Server(database_url=postgresql, settings={variable: str(port)})
         with pytest.raises(AssertionError, match="did not start"):
             server.start()
     assert server.process.returncode == 1
@@ -153,12 +153,12 @@ def test_foreign_pages_cannot_reach_a_loopback_server(
         assert "USAGE_GRAPH_" in answer.json()["message"]
 
 
-def test_allowed_hosts_and_cors_origins(database: str) -> None:
+def test_allowed_hosts_and_cors_origins(postgresql: str) -> None:
     settings = {
         "USAGE_GRAPH_ALLOWED_HOSTS": "collector.internal",
         "USAGE_GRAPH_CORS_ORIGINS": "https://app.example",
     }
-    with Server(database_url=database, settings=settings) as server:
+    with Server(database_url=postgresql, settings=settings) as server:
         own_host = httpx.post(f"{server.http}/v1/traces", json={}, headers={"host": "collector.internal:4318"})
         assert own_host.status_code == 200
         for url in (f"{server.http}/graphql", f"{server.otlp_http}/v1/traces"):

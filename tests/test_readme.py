@@ -64,7 +64,7 @@ def test_the_curl_command_is_answered(server: Server) -> None:
 
 
 def test_the_report_command_prints_what_the_readme_shows(server: Server) -> None:
-    (command,) = [snippet for snippet in snippets("sh") if "usage-graph report" in snippet]
+    (command,) = [snippet for snippet in snippets("sh") if snippet.startswith(".venv/bin/usage-graph report")]
     arguments = shlex.split(command)[1:]
     printed = subprocess.run(
         [sys.executable, "-m", "usage_graph.cli", *arguments],

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from tests.otlp import PROTOBUF, call, request
+from tests.rollups import refresh_all
 from tests.serving import Server
-from usage_graph.store.connect import connect
 
 CALLS = 1200
 PER_REQUEST = 20
@@ -68,16 +68,6 @@ def assert_agrees(found: dict[str, Any]) -> int:
     return calls
 
 
-async def refresh(database: str) -> None:
-    """What upkeep does, whenever it can."""
-    connection = await connect(database)
-    try:
-        for since, until in await connection.fetch("SELECT * FROM usage_stale()"):
-            await connection.execute("CALL usage_refresh($1, $2)", since, until)
-    finally:
-        await connection.close()
-
-
 def test_two_servers_take_calls_in_at_once(empty_several_backends: str) -> None:
     servers = [Server(database_url=empty_several_backends) for _ in range(2)]
     with ThreadPoolExecutor(6) as pool:
@@ -96,11 +86,11 @@ def test_two_servers_take_calls_in_at_once(empty_several_backends: str) -> None:
             # Meanwhile rollups are refreshed and questions asked: no answer is ever at odds with itself.
             seen = [0]
             while not all(one.done() for one in sent):
-                asyncio.run(refresh(empty_several_backends))
+                asyncio.run(refresh_all(empty_several_backends))
                 seen += [assert_agrees(usage(server)) for server in servers]
                 assert seen == sorted(seen)
             assert {one.result() for one in sent} == {200}
-            asyncio.run(refresh(empty_several_backends))
+            asyncio.run(refresh_all(empty_several_backends))
             answers = [usage(server) for server in servers]
             assert answers[0] == answers[1]
             assert assert_agrees(answers[0]) == CALLS

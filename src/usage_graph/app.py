@@ -85,7 +85,9 @@ async def serve(
         sockets = stack.enter_context(_Sockets(settings))
         dsn = await stack.enter_async_context(_database(settings))
         await _prepare(settings, dsn, apply=migrate)
-        upkeep = Upkeep(dsn=dsn, retention=settings.retention, clock=_clock)
+        upkeep = Upkeep(
+            dsn=dsn, retention=settings.retention, clock=_clock, patience=settings.statement_timeout + _GRACE
+        )
         await stack.enter_async_context(upkeep.running())
 
         writer = await stack.enter_async_context(open_writer(dsn, mode=settings.write_mode, connections=_WRITERS))

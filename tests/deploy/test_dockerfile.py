@@ -110,10 +110,10 @@ def test_no_server_is_not_healthy() -> None:
     assert run_health_check(free_port()).returncode == 1
 
 
-async def test_a_server_that_is_not_ready_is_not_healthy(database: str) -> None:
-    with Server(database_url=database) as running:
+async def test_a_server_that_is_not_ready_is_not_healthy(postgresql: str) -> None:
+    with Server(database_url=postgresql) as running:
         assert run_health_check(running.http_port).returncode == 0
-        connection = await asyncpg.connect(database)
+        connection = await asyncpg.connect(postgresql)
         await connection.execute("DELETE FROM usage_migration")
         await connection.close()
         done = run_health_check(running.http_port)

@@ -3,6 +3,7 @@
 import asyncpg
 
 from tests.graph.api import Api
+from tests.rollups import refresh_all
 from usage_graph.graph.schema import example_operations
 from usage_graph.store.reader import open_reader
 from usage_graph.store.writer import open_writer
@@ -52,16 +53,24 @@ async def write(database: str, records: list[UsageRecord]) -> None:
 
 
 async def test_the_store_answers_as_the_model_does(database: str, api: Api, month: list[UsageRecord]) -> None:
+    """Whether rollups know of none, of some or of all records."""
     scopes = [f'window: {{ last: "P20D" }}, timezone: "America/New_York", filter: {filter_}' for filter_ in FILTERS]
-    documents = [
-        *example_operations().values(),
-        *(f"{{ usage({scope}) {{ {TOTALS} {selection} }} }}" for scope in scopes for selection in SELECTIONS),
-    ]
-    await write(database, month)
+    documents = [f"{{ usage({scope}) {{ {TOTALS} {selection} }} }}" for scope in scopes for selection in SELECTIONS]
+    examples = example_operations()
+    freshness = examples.pop("Freshness")
     async with open_reader(database, connections=2, statement_timeout=30) as reader:
         real = Api(store=reader)
-        for document in documents:
-            assert await real.data(document) == await api.data(document), document
+
+        async def assert_alike(*asked: str) -> None:
+            for document in asked:
+                assert await real.data(document) == await api.data(document), document
+
+        await write(database, month[::8])
+        await refresh_all(database)
+        await write(database, month)
+        await assert_alike(*examples.values(), *documents)
+        await refresh_all(database)
+        await assert_alike(*examples.values(), freshness)
 
 
 async def test_a_window_beyond_every_record_is_empty(database: str) -> None:
@@ -89,12 +98,12 @@ async def test_a_window_beyond_every_record_is_empty(database: str) -> None:
         assert empty == {"series": {"points": []}, "totals": {"calls": 0}}
 
 
-async def test_a_cancelled_question_gives_its_connection_back(database: str, month: list[UsageRecord]) -> None:
-    await write(database, month)
+async def test_a_cancelled_question_gives_its_connection_back(several_backends: str, month: list[UsageRecord]) -> None:
+    await write(several_backends, month)
     newest = "records(first: 1) { nodes { id } }"
-    async with open_reader(database, connections=1, statement_timeout=30) as reader:
+    async with open_reader(several_backends, connections=1, statement_timeout=30) as reader:
         api = Api(store=reader, timeout=0.3)
-        locker = await asyncpg.connect(database)
+        locker = await asyncpg.connect(several_backends)
         try:
             async with locker.transaction():
                 await locker.execute("LOCK TABLE usage_record IN ACCESS EXCLUSIVE MODE")

@@ -1,13 +1,13 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.exporter.store import Store
-from tests.receiver.payloads import llm_span, request
+from tests.receiver.payloads import llm_span, other_span, request
 from usage_graph.exporter.exporter import Exporter
 from usage_graph.processor.cost import Pricing
 from usage_graph.processor.spans import Processor, Rejection
@@ -77,6 +77,35 @@ async def test_the_clock_decides_what_the_future_is() -> None:
     body = request(llm_span(1)).SerializeToString()
     rejected, message = await receiving.export_traces(decode_traces(body), project=None)
     assert (rejected, "in the future" in message) == (1, True)
+
+
+async def test_calls_older_than_the_records_that_are_kept_are_rejected_alone() -> None:
+    store = Store()
+    kept_since: datetime | None = None
+    exporter = Exporter(write=store.write, batch_spans=10, batch_timeout=0.001, queue_spans=1000, queue_bytes=2**20)
+    receiving = Service(processor=Processor(pricing=Pricing()), exporter=exporter, kept_since=lambda: kept_since)
+    await exporter.start()
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
+    edge = int(midnight.timestamp()) * 10**9
+
+    async def send(first: int) -> PartialSuccess:
+        body = request(
+            llm_span(first, start_time_unix_nano=edge - 1),
+            llm_span(first + 1, start_time_unix_nano=edge),
+            other_span(first + 2, start_time_unix_nano=edge - 10**18),
+            llm_span(first + 3),
+        ).SerializeToString()
+        return await receiving.export_traces(decode_traces(body), project=None)
+
+    assert await send(10) == (0, "")
+    kept_since = midnight
+    assert await send(20) == (
+        1,
+        f"1 span rejected: 1 x span starts before {midnight:%Y-%m-%d}, since when records are kept "
+        "(USAGE_GRAPH_RETENTION)",
+    )
+    await exporter.drain()
+    assert store.numbers == [10, 11, 13, 21, 23]
 
 
 @pytest.mark.parametrize("step", [Rejection("no"), None], ids=["spans", "pauses"])

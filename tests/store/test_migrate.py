@@ -6,9 +6,11 @@ import re
 import asyncpg
 import pytest
 
+from tests.timescale.serving import Timescale
 from usage_graph.errors import MigrationError, StartupError
 from usage_graph.store import migrate
 from usage_graph.store.connect import connect
+from usage_graph.store.engine import Engine
 
 FIRST = migrate.load()[0]
 
@@ -18,28 +20,52 @@ def as_superuser(dsn: str) -> str:
     return dsn.replace("//usage_graph@", "//postgres@")
 
 
-async def test_applies_everything_once(empty_database: str) -> None:
+def belonging_to(engine: Engine) -> list[str]:
+    return [m.name for m in migrate.load() if m.engine in (None, engine)]
+
+
+async def assert_applied_once(empty_database: str) -> None:
     connection = await connect(empty_database)
-    names = [m.name for m in migrate.load() if m.engine in (None, "postgresql")]
-    assert list((await migrate.inspect(connection)).pending) == names
-    assert await migrate.migrate(connection) == names
+    schema = await migrate.inspect(connection)
+    assert list(schema.pending) == belonging_to(schema.engine)
+    assert await migrate.migrate(connection) == belonging_to(schema.engine)
     assert await migrate.migrate(connection) == []
     assert (await migrate.inspect(connection)).pending == ()
     await connection.close()
 
 
-async def test_processes_that_race_apply_each_once(empty_database: str) -> None:
+async def test_everything_is_applied_once(empty_several_backends: str) -> None:
+    await assert_applied_once(empty_several_backends)
+
+
+def test_everything_is_applied_once_to_timescaledb(timescale: Timescale) -> None:
+    asyncio.run(assert_applied_once(timescale.empty()))
+
+
+async def test_processes_that_race_apply_each_once(empty_several_backends: str) -> None:
     async def one() -> list[str]:
-        connection = await connect(empty_database)
+        connection = await connect(empty_several_backends)
         try:
             return await migrate.migrate(connection)
         finally:
             await connection.close()
 
     applied = await asyncio.gather(*(one() for _ in range(6)))
-    assert sorted(name for names in applied for name in names) == [
-        m.name for m in migrate.load() if m.engine in (None, "postgresql")
-    ]
+    connection = await connect(empty_several_backends)
+    engine = (await migrate.inspect(connection)).engine
+    await connection.close()
+    assert sorted(name for names in applied for name in names) == belonging_to(engine)
+
+
+async def test_a_database_is_not_run_as_another_engine(database: str) -> None:
+    connection = await connect(database)
+    made_for = (await migrate.inspect(connection)).engine
+    assert (await migrate.inspect(connection, made_for)).pending == ()
+    other: Engine = "postgresql" if made_for == "timescaledb" else "timescaledb"
+    for refused in (migrate.inspect, migrate.migrate):
+        with pytest.raises(MigrationError, match=r"made for .* cannot be run as"):
+            await refused(connection, other)
+    await connection.close()
 
 
 async def test_a_changed_file_is_refused(database: str) -> None:

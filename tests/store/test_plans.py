@@ -1,14 +1,17 @@
-"""What PostgreSQL does for the questions of a usage page: rollups for whole buckets, indexes for the rest."""
+"""What each engine does for the questions of a usage page: rollups for whole buckets, indexes for the rest."""
 
+import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from tests.conftest import ENGINES, fresh
+from tests.rollups import refresh
 from usage_graph.store.cells import SUMS, Parameters, cells
 from usage_graph.store.connect import Connection, connect
 from usage_graph.store.pages import list_page
@@ -29,40 +32,92 @@ from usage_graph.window import Bucket, Window, boundaries, time_zone
 END = datetime(2026, 11, 22, 3, 7, 13, tzinfo=UTC)
 START = END - timedelta(days=30)
 
-# A month of a busy project, made by the database itself: 40 agents, 400 conversations, 5 models.
+# A month of a busy project and the rest of its last day, made by the database itself: 40 agents, 400 conversations,
+# 5 models.
 FILL = """
 INSERT INTO usage_record
 SELECT timestamptz '2026-10-23 03:07:13+00' + n * interval '43.2 seconds', n, 1000, 100, 20, NULL, NULL, NULL,
     27000, 0, false, false, decode(lpad(to_hex(n), 32, '0'), 'hex'), decode(lpad(to_hex(n), 16, '0'), 'hex'),
-    'default', (ARRAY['chat', 'agent'])[1 + n % 2], 'chat', 'Chat ' || n % 400, 'agent ' || n % 40,
+    'default', (ARRAY['chat', 'agent'])[1 + n % 2], 'chat',
+    CASE n WHEN 12345 THEN 'Needle in the haystack' ELSE 'Chat ' || n % 400 END, 'agent ' || n % 40,
     'conversation ' || n % 400, 'user ' || n % 50, NULL, 'svc', 'prod', 'openai', 'model ' || n % 5, NULL, NULL
-FROM generate_series(1, 60000) AS n
+FROM generate_series(1, 61500) AS n
 """
 
 
+# Few texts are read one by one; a busy project has as many as it has conversations.
+LABELS = """
+INSERT INTO usage_label SELECT md5(n::text)::uuid, 'default', 'Text ' || n FROM generate_series(1, 30000) AS n
+"""
+
+# A chunk is read as its hypertable, or as the continuous aggregate that it materializes.
+CHUNKS = """
+SELECT c.chunk_name, coalesce(a.view_name, c.hypertable_name)
+FROM timescaledb_information.chunks AS c
+LEFT JOIN timescaledb_information.continuous_aggregates AS a
+    ON a.materialization_hypertable_name = c.hypertable_name
+"""
+ROLLUPS = {"usage_by_model_1d", "usage_by_model_1h", "usage_by_model_15m"}
+OF_A_CHUNK = re.compile(r"_hyper_\d+_\d+_chunk_|\d+_(?:\d+_)?(?=usage_)")
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def filled(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The DSN of a database with that month, refreshed and analyzed. No test changes it."""
+
+    async def fill(dsn: str) -> None:
+        connection = await connect(dsn)
+        await connection.execute(FILL)
+        await connection.execute(LABELS)
+        await refresh(connection)
+        await connection.execute("VACUUM ANALYZE")
+        await connection.close()
+
+    with fresh(request, request.param) as dsn:
+        asyncio.run(fill(dsn))
+        yield dsn
+
+
 @asynccontextmanager
-async def filled(database: str) -> AsyncIterator[Connection]:
-    connection = await connect(database)
-    await connection.execute(FILL)
-    await connection.execute("VACUUM ANALYZE")
+async def connected(dsn: str) -> AsyncIterator[Connection]:
+    connection = await connect(dsn)
     try:
         yield connection
     finally:
         await connection.close()
 
 
+async def chunks(connection: Connection) -> dict[str, str]:
+    """What each chunk is a part of."""
+    if await connection.fetchval("SELECT to_regclass('usage_mark')") is None:
+        return {}
+    return dict(map(tuple, await connection.fetch(CHUNKS)))
+
+
 async def nodes(connection: Connection, sql: str, values: list[Any]) -> list[dict[str, Any]]:
-    """The plan's nodes that read something, after running it."""
+    """The plan's nodes that read something, after running it; ``Chunk``: the part of the relation, if it has any.
+
+    None of them reads records that it does not want from end to end.
+    """
+    parts = await chunks(connection)
     (row,) = await connection.fetch(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *values)
     found: list[dict[str, Any]] = []
 
     def walk(node: dict[str, Any]) -> None:
-        if "Relation Name" in node or "Index Name" in node:
+        # A custom scan of TimescaleDB's names the hypertable; what it reads is below it.
+        if node["Node Type"] != "Custom Scan" and ("Relation Name" in node or "Index Name" in node):
+            if (chunk := node.get("Relation Name")) in parts:
+                node.update({"Chunk": chunk, "Relation Name": parts[chunk]})
+            if "Index Name" in node:
+                node["Index Name"] = OF_A_CHUNK.sub("", node["Index Name"])
             found.append(node)
         for child in node.get("Plans", ()):
             walk(child)
 
     walk(json.loads(row[0])[0]["Plan"])
+    # Only a chunk that is wanted whole may be read from end to end.
+    whole = [n for n in found if n["Node Type"] == "Seq Scan" and n["Relation Name"] == "usage_record"]
+    assert not [n for n in whole if n.get("Rows Removed by Filter") or "Chunk" not in n]
     return found
 
 
@@ -75,24 +130,29 @@ def rows_read(plan: list[dict[str, Any]], relation: str) -> float:
     return sum(rows)
 
 
+def chunks_read(plan: list[dict[str, Any]]) -> set[str]:
+    """The chunks of the records that the plan considers at all."""
+    return {node["Chunk"] for node in plan if node.get("Relation Name") == "usage_record" and "Chunk" in node}
+
+
 def reads(plan: list[dict[str, Any]]) -> set[str]:
     return {node["Relation Name"] for node in plan if "Relation Name" in node}
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kathmandu"])
 @pytest.mark.parametrize("by", [None, Dimension.SOURCE, Dimension.MODEL])
-async def test_daily_series_read_records_only_at_the_edges(database: str, zone: str, by: Dimension | None) -> None:
-    async with filled(database) as connection:
+async def test_daily_series_read_records_only_at_the_edges(filled: str, zone: str, by: Dimension | None) -> None:
+    async with connected(filled) as connection:
         window = Window(START, END)
         parameters = Parameters()
         bounds = boundaries(window, Bucket.DAY, time_zone(zone))
         columns = () if by is None else (by.value,)
         inner = cells(Scope("default", START, END), parameters, columns=columns, bounds=bounds)
         plan = await nodes(connection, query("sum_totals").format(sums=SUMS, cells=inner), parameters.values)
-        assert reads(plan) <= {"usage_by_model_1d", "usage_by_model_1h", "usage_by_model_15m", "usage_record"}
+        assert reads(plan) <= {*ROLLUPS, "usage_record", "usage_mark"}
         # Each edge is less than a quarter of an hour: 15 min = 20.8 records.
         assert rows_read(plan, "usage_record") <= 2 * 21
-        assert not [n for n in plan if n["Node Type"] == "Seq Scan" and n["Relation Name"] == "usage_record"]
+        assert len(chunks_read(plan)) <= 2
 
 
 @pytest.mark.parametrize(
@@ -105,19 +165,20 @@ async def test_daily_series_read_records_only_at_the_edges(database: str, zone: 
     ],
 )
 async def test_breakdowns_read_the_smallest_family(
-    database: str, columns: tuple[str, ...], relation: str, edge: timedelta
+    filled: str, columns: tuple[str, ...], relation: str, edge: timedelta
 ) -> None:
-    async with filled(database) as connection:
+    async with connected(filled) as connection:
         parameters = Parameters()
         inner = cells(Scope("default", START, END), parameters, columns=columns)
         plan = await nodes(connection, query("sum_totals").format(sums=SUMS, cells=inner), parameters.values)
         assert relation in reads(plan)
         assert rows_read(plan, "usage_record") <= 2 * edge / timedelta(seconds=43.2) + 2
+        assert len(chunks_read(plan)) <= 2
 
 
-async def test_edges_are_looked_up_whatever_the_server_thinks_of_indexes(database: str) -> None:
+async def test_edges_are_looked_up_whatever_the_server_thinks_of_indexes(filled: str) -> None:
     """With PostgreSQL's own defaults and a filter, reading a whole relation once looks cheap to the planner."""
-    async with filled(database) as connection:
+    async with connected(filled) as connection:
         await connection.execute("SET random_page_cost = 4")
         wanted = Filter(((Dimension.SOURCE, StringFilter(eq="chat")),))
         parameters = Parameters()
@@ -128,8 +189,8 @@ async def test_edges_are_looked_up_whatever_the_server_thinks_of_indexes(databas
 
 
 @pytest.mark.parametrize("direction", Direction)
-async def test_a_page_of_records_walks_the_primary_key(database: str, direction: Direction) -> None:
-    async with filled(database) as connection:
+async def test_a_page_of_records_walks_the_primary_key(filled: str, direction: Direction) -> None:
+    async with connected(filled) as connection:
         middle = START + timedelta(days=15)
         key = RecordKey(int(middle.timestamp() * 10**6), 0)
         statement = list_page(
@@ -142,8 +203,8 @@ async def test_a_page_of_records_walks_the_primary_key(database: str, direction:
         assert rows_read(plan, "usage_record") <= 25
 
 
-async def test_the_records_of_one_conversation_are_found_by_its_index(database: str) -> None:
-    async with filled(database) as connection:
+async def test_the_records_of_one_conversation_are_found_by_its_index(filled: str) -> None:
+    async with connected(filled) as connection:
         wanted = Filter(((Dimension.CONVERSATION, StringFilter(eq="conversation 7")),))
         statement = list_page(Scope("default", START, END, wanted), RecordOrder(), PageRequest(first=20))
         plan = await nodes(connection, statement.sql, statement.values)
@@ -151,15 +212,8 @@ async def test_the_records_of_one_conversation_are_found_by_its_index(database: 
         assert rows_read(plan, "usage_record") <= 25
 
 
-async def test_a_search_uses_the_trigrams(database: str) -> None:
-    async with filled(database) as connection:
-        await connection.execute("UPDATE usage_record SET name = 'Needle in the haystack' WHERE id = 12345")
-        # As many texts as there are conversations in a busy project; few are read one by one.
-        await connection.execute(
-            "INSERT INTO usage_label "
-            "SELECT md5(n::text)::uuid, 'default', 'Text ' || n FROM generate_series(1, 30000) AS n"
-        )
-        await connection.execute("VACUUM ANALYZE usage_record, usage_label")
+async def test_a_search_uses_the_trigrams(filled: str) -> None:
+    async with connected(filled) as connection:
         scope = Scope("default", START, END, Filter(search="nEEDLE in"))
         parameters = Parameters()
         sql = query("sum_totals").format(sums=SUMS, cells=cells(scope, parameters))
@@ -168,13 +222,14 @@ async def test_a_search_uses_the_trigrams(database: str) -> None:
         assert rows_read(plan, "usage_record") <= 5
 
 
-async def test_one_record_by_id(database: str) -> None:
-    async with filled(database) as connection:
+async def test_one_record_by_id(filled: str) -> None:
+    async with connected(filled) as connection:
         sql = query("get_records").format(columns="r.id")
         at = datetime(2026, 10, 23, 3, 7, 13, tzinfo=UTC) + timedelta(seconds=43.2)
         plan = await nodes(connection, sql, ["default", [at], [1]])
         assert {node.get("Index Name") for node in plan} == {"usage_record_pkey"}
         assert rows_read(plan, "usage_record") == 1
+        assert len(chunks_read(plan)) <= 1
 
 
 def test_statements_name_what_they_do() -> None:

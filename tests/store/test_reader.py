@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.model import ModelReader, key_in
 from tests.records import BASE, record, usage_records
+from tests.rollups import refresh_all
 from usage_graph.errors import QueryTimeout, QueryUnavailable
 from usage_graph.store.reader import Reader, Snapshot, open_reader
 from usage_graph.store.writer import open_writer
@@ -163,16 +164,20 @@ async def test_records_by_id_keep_their_order_and_their_project(database: str) -
 
 
 async def test_freshness(database: str) -> None:
-    async with both(database, [record(), record(span_id=b"\2" * 8, started_at=BASE + timedelta(days=3))]) as (real, _):
-        assert (await real.freshness("default")) == (BASE + timedelta(days=3),) * 2
+    newest = BASE + timedelta(days=3)
+    async with both(database, [record(), record(span_id=b"\2" * 8, started_at=newest)]) as (real, _):
+        assert (await real.freshness("default")).data_through == newest
         assert (await real.freshness("nobody")) == (None, None)
+    await refresh_all(database)
+    async with open_reader(database, connections=1, statement_timeout=30) as reader, reader.snapshot() as snapshot:
+        assert (await snapshot.freshness("default")) == (newest, newest)
 
 
-async def test_a_snapshot_does_not_see_what_comes_later(database: str) -> None:
+async def test_a_snapshot_does_not_see_what_comes_later(several_backends: str) -> None:
     scope = Scope("default", BASE, BASE + timedelta(days=1))
     async with (
-        open_writer(database, mode="copy", connections=1) as writer,
-        open_reader(database, connections=2, statement_timeout=30) as reader,
+        open_writer(several_backends, mode="copy", connections=1) as writer,
+        open_reader(several_backends, connections=2, statement_timeout=30) as reader,
     ):
         await writer.write([record()])
         async with reader.snapshot() as snapshot:
@@ -200,8 +205,11 @@ async def test_text_that_no_record_can_hold_matches_none(database: str) -> None:
             assert await real.record_count(Scope("default", BASE, BASE + timedelta(days=1), Filter(search=text))) == 0
 
 
-async def test_a_question_that_takes_too_long(database: str) -> None:
-    async with open_reader(database, connections=1, statement_timeout=0.05) as reader, reader.snapshot() as snapshot:
+async def test_a_question_that_takes_too_long(several_backends: str) -> None:
+    async with (
+        open_reader(several_backends, connections=1, statement_timeout=0.05) as reader,
+        reader.snapshot() as snapshot,
+    ):
         with pytest.raises(QueryTimeout, match="took too long"):
             await snapshot._fetch("SELECT pg_sleep(5)")
 
@@ -212,12 +220,12 @@ async def test_a_database_that_is_away() -> None:
             async with reader.snapshot():
                 raise AssertionError("unreachable")
         with pytest.raises(QueryUnavailable):
-            await reader.pending_migrations()
+            await reader.schema("auto")
 
 
-async def test_a_connection_that_is_cut_under_a_question_costs_that_question_alone(database: str) -> None:
-    connection = await asyncpg.connect(database)
-    async with open_reader(database, connections=1, statement_timeout=5) as reader:
+async def test_a_connection_that_is_cut_under_a_question_costs_that_question_alone(several_backends: str) -> None:
+    connection = await asyncpg.connect(several_backends)
+    async with open_reader(several_backends, connections=1, statement_timeout=5) as reader:
         async with reader.snapshot() as snapshot:
             asked = asyncio.ensure_future(snapshot._fetch("SELECT pg_sleep(4)"))
             await asyncio.sleep(0.1)
@@ -231,9 +239,9 @@ async def test_a_connection_that_is_cut_under_a_question_costs_that_question_alo
     await connection.close()
 
 
-async def test_a_server_that_neither_answers_nor_hangs_up_is_left(database: str) -> None:
+async def test_a_server_that_neither_answers_nor_hangs_up_is_left(postgresql: str) -> None:
     """As when the network is gone: even cancelling needs an answer."""
-    async with open_reader(database, connections=1, statement_timeout=60) as reader, asyncio.timeout(30):
+    async with open_reader(postgresql, connections=1, statement_timeout=60) as reader, asyncio.timeout(30):
         async with reader.snapshot() as snapshot:
             backend = (await snapshot._fetch("SELECT pg_backend_pid()"))[0][0]
         try:
@@ -248,15 +256,15 @@ async def test_a_server_that_neither_answers_nor_hangs_up_is_left(database: str)
             os.kill(backend, signal.SIGCONT)
 
 
-async def test_connections_that_were_cut_are_replaced(database: str) -> None:
+async def test_connections_that_were_cut_are_replaced(several_backends: str) -> None:
     scope = Scope("default", BASE, BASE + timedelta(days=1))
-    connection = await asyncpg.connect(database)
+    connection = await asyncpg.connect(several_backends)
 
     async def ask(reader: Reader) -> Totals:
         async with reader.snapshot() as snapshot:
             return await snapshot.totals(scope)
 
-    async with open_reader(database, connections=1, statement_timeout=5) as reader:
+    async with open_reader(several_backends, connections=1, statement_timeout=5) as reader:
         assert await ask(reader) == Totals()
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'usage-graph reader'"
@@ -268,9 +276,12 @@ async def test_connections_that_were_cut_are_replaced(database: str) -> None:
     await connection.close()
 
 
-async def test_connections_that_are_all_in_use(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connections_that_are_all_in_use(several_backends: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("usage_graph.store.reader._ACQUIRE_TIMEOUT", 0.2)
-    async with open_reader(database, connections=1, statement_timeout=5) as reader, reader.snapshot() as snapshot:
+    async with (
+        open_reader(several_backends, connections=1, statement_timeout=5) as reader,
+        reader.snapshot() as snapshot,
+    ):
         await snapshot.freshness("default")
         with pytest.raises(QueryUnavailable, match="All connections are busy"):
             async with reader.snapshot():

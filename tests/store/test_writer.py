@@ -11,14 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.records import BASE, record, usage_records
+from tests.rollups import assert_exact, assert_exact_before_and_after_refresh
 from usage_graph.errors import RefusedRecords, StoreUnavailable
-from usage_graph.store.cells import _ADDED_BY_RECORD, in_records
 from usage_graph.store.connect import Connection, connect
-from usage_graph.store.rollup import FAMILIES
 from usage_graph.store.writer import open_writer
-from usage_graph.usage import Totals, UsageRecord
+from usage_graph.usage import UsageRecord
 
-WRITES = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WRITES = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @asynccontextmanager
@@ -36,25 +35,6 @@ async def stored(database: str) -> list[UsageRecord]:
     rows = await connection.fetch(f"SELECT {', '.join(UsageRecord._fields)} FROM usage_record ORDER BY started_at, id")  # noqa: S608
     await connection.close()
     return [UsageRecord(*row) for row in rows]
-
-
-async def assert_rollups_exact(connection: Connection) -> None:
-    """Every rollup holds what summing the records anew gives, and no group without calls."""
-    for family in FAMILIES:
-        for rollup in family.rollups:
-            columns = sorted(family.columns)
-            sums = ", ".join(f"sum({amount})::bigint" for amount in _ADDED_BY_RECORD.values())
-            groups = ", ".join(in_records(column) for column in columns)
-            anew = (
-                f"SELECT r.project, date_bin('{rollup.grain.total_seconds()} s', "  # noqa: S608
-                "r.started_at, '2000-01-01 00:00:00+00'), "
-                f"{groups}, {sums} FROM usage_record r GROUP BY {', '.join(map(str, range(1, len(columns) + 3)))}"
-            )
-            kept = f"SELECT project, bucket, {', '.join(columns)}, {', '.join(Totals._fields)} FROM {rollup.relation}"  # noqa: S608
-            surplus = await connection.fetch(f"({kept}) EXCEPT ALL ({anew})")
-            missing = await connection.fetch(f"({anew}) EXCEPT ALL ({kept})")
-            assert not surplus, (rollup.relation, surplus)
-            assert not missing, (rollup.relation, missing)
 
 
 def first_of_each_span(records: Sequence[UsageRecord]) -> list[UsageRecord]:
@@ -77,7 +57,7 @@ async def test_both_ways_in_store_the_same(database: str, mode: Any) -> None:
     assert await stored(database) == sorted(examples, key=lambda one: (one.started_at, one.id))
 
 
-@given(st.lists(usage_records(), max_size=25), st.randoms(use_true_random=False))
+@given(st.lists(usage_records(), max_size=12), st.randoms(use_true_random=False))
 @WRITES
 async def test_again_reordered_or_split_changes_nothing(database: str, batch: list[UsageRecord], random: Any) -> None:
     distinct = first_of_each_span(batch)
@@ -91,10 +71,10 @@ async def test_again_reordered_or_split_changes_nothing(database: str, batch: li
             await writer.write(again[:cut])
             await writer.write(again[cut:])
         assert await stored(database) == distinct
-        await assert_rollups_exact(connection)
+        await assert_exact_before_and_after_refresh(connection)
 
 
-@given(st.lists(usage_records(), max_size=25), st.lists(usage_records(), max_size=10), st.data())
+@given(st.lists(usage_records(), max_size=12), st.lists(usage_records(), max_size=10), st.data())
 @WRITES
 async def test_rollups_follow_updates_and_deletes(
     database: str, batch: list[UsageRecord], other: list[UsageRecord], data: st.DataObject
@@ -109,13 +89,11 @@ async def test_rollups_follow_updates_and_deletes(
         async with open_writer(database, mode="copy", connections=1) as writer:
             await writer.write(first_of_each_span([*batch, *other]))
         await connection.execute(f"UPDATE usage_record SET {change} WHERE abs(id) % 2 = 0")  # noqa: S608
-        await assert_rollups_exact(connection)
+        await assert_exact(connection)
         await connection.execute("DELETE FROM usage_record WHERE abs(id) % 3 = 0")
-        await assert_rollups_exact(connection)
+        await assert_exact_before_and_after_refresh(connection)
         await connection.execute("DELETE FROM usage_record")
-        for family in FAMILIES:
-            for rollup in family.rollups:
-                assert await connection.fetchval(f"SELECT count(*) FROM {rollup.relation}") == 0  # noqa: S608
+        await assert_exact_before_and_after_refresh(connection)
 
 
 async def test_a_span_sent_with_another_start_is_the_same_call(database: str) -> None:
@@ -137,19 +115,19 @@ async def test_repeats_inside_a_batch_count_once(database: str) -> None:
     assert await stored(database) == [record()]
 
 
-async def test_concurrent_writers_neither_lose_nor_double_nor_deadlock(database: str) -> None:
+async def test_concurrent_writers_neither_lose_nor_double_nor_deadlock(several_backends: str) -> None:
     records = [
         record(trace_id=trace.to_bytes(16, "big"), span_id=span.to_bytes(8, "big"), agent=f"agent {span % 7}")
         for trace in range(1, 5)
         for span in range(1, 101)
     ]
-    async with open_writer(database, mode="copy", connections=4) as writer:
+    async with open_writer(several_backends, mode="copy", connections=4) as writer:
         # Overlapping batches in opposite orders: the recipe for a deadlock.
         batches = [records[start : start + 120] for start in range(0, 400, 40)]
         await asyncio.gather(*(writer.write(batch if i % 2 else batch[::-1]) for i, batch in enumerate(batches * 3)))
-    assert len(await stored(database)) == 400
-    connection = await asyncpg.connect(database)
-    await assert_rollups_exact(connection)
+    assert len(await stored(several_backends)) == 400
+    connection = await asyncpg.connect(several_backends)
+    await assert_exact_before_and_after_refresh(connection)
     await connection.close()
 
 
@@ -177,16 +155,16 @@ async def test_refused_data_leaves_nothing_behind(database: str, mode: Any, pois
     assert await stored(database) == [record()]
 
 
-async def test_a_sum_that_leaves_64_bits_is_refused_and_the_rest_goes_on(database: str) -> None:
-    connection = await asyncpg.connect(database)
-    async with open_writer(database, mode="copy", connections=1) as writer:
+async def test_a_sum_that_leaves_64_bits_is_refused_and_the_rest_goes_on(postgresql: str) -> None:
+    connection = await asyncpg.connect(postgresql)
+    async with open_writer(postgresql, mode="copy", connections=1) as writer:
         await writer.write([record()])
         await connection.execute(f"UPDATE usage_by_model_1d SET cost_nano = {2**63 - 10**6}")  # noqa: S608
         with pytest.raises(RefusedRecords, match="64-bit"):
             await writer.write([record(span_id=b"\2" * 8, cost_nano=10**9)])
         await writer.write([record(span_id=b"\3" * 8, response_model="another")])
     await connection.close()
-    assert len(await stored(database)) == 2
+    assert len(await stored(postgresql)) == 2
 
 
 async def test_a_database_that_is_away_is_retryable() -> None:
@@ -195,9 +173,9 @@ async def test_a_database_that_is_away_is_retryable() -> None:
             await writer.write([record()])
 
 
-async def test_connections_that_were_cut_are_replaced(database: str) -> None:
-    connection = await asyncpg.connect(database)
-    async with open_writer(database, mode="copy", connections=1) as writer:
+async def test_connections_that_were_cut_are_replaced(several_backends: str) -> None:
+    connection = await asyncpg.connect(several_backends)
+    async with open_writer(several_backends, mode="copy", connections=1) as writer:
         await writer.write([record()])
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'usage-graph writer'"
@@ -209,4 +187,4 @@ async def test_connections_that_were_cut_are_replaced(database: str) -> None:
             except StoreUnavailable:
                 continue
     await connection.close()
-    assert len(await stored(database)) == 2
+    assert len(await stored(several_backends)) == 2

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -28,13 +28,21 @@ _REST = 10
 
 
 class Upkeep:
-    """Rounds of upkeep. ``kept_since``: since when the database keeps records, as of the last round."""
+    """Rounds of upkeep. ``kept_since``: since when the database keeps records, as of the last round.
 
-    def __init__(self, *, dsn: str, retention: Duration | None, clock: Callable[[], datetime]) -> None:
+    ``patience``, in seconds, is how long a question may take. Dropping a chunk does not wait for those who are yet to
+    read it, so records go only when nobody can be left who began before the time since when they are kept had moved.
+    """
+
+    def __init__(
+        self, *, dsn: str, retention: Duration | None, clock: Callable[[], datetime], patience: float = 0.0
+    ) -> None:
         self.kept_since: datetime | None = None
         self._dsn = dsn
         self._retention = retention
         self._clock = clock
+        self._patience = patience
+        self._moved = 0.0
         self._expired: datetime | None = None
 
     async def round(self) -> None:
@@ -45,7 +53,7 @@ class Upkeep:
         """
         connection = await connect(self._dsn)
         try:
-            self.kept_since = await connection.fetchval(query("get_retention"))
+            self._see(await connection.fetchval(query("get_retention")))
             if await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", *_LOCK):
                 await self._refresh(connection)
                 await self._forget(connection)
@@ -64,21 +72,28 @@ class Upkeep:
 
     async def _forget(self, connection: Connection) -> None:
         if (since := self._wanted()) is not None and (self.kept_since is None or self.kept_since < since):
-            self.kept_since = await connection.fetchval("SELECT usage_keep_since($1)", since)
+            self._see(await connection.fetchval("SELECT usage_keep_since($1)", since))
         # Once more after a start: the server before this one may have been stopped in the middle.
-        if self.kept_since is not None and self.kept_since != self._expired:
+        if self.kept_since != self._expired and time.monotonic() >= self._moved + self._patience:
             await connection.execute("CALL usage_expire()")
             self._expired = self.kept_since
 
+    def _see(self, kept_since: datetime | None) -> None:
+        if kept_since != self.kept_since:
+            self.kept_since, self._moved = kept_since, time.monotonic()
+
     def _wanted(self) -> datetime | None:
-        """Since when records are to be kept: a whole day in UTC, so that no bucket of a rollup is cut."""
+        """Since when records are to be kept: a whole day in UTC, so that no bucket of a rollup is cut.
+
+        A day more than was asked for: a window as long as the retention begins earlier in some zones than in UTC.
+        """
         if self._retention is None:
             return None
         try:
             start = last(self._retention, time_zone("UTC"), self._clock()).start
         except BadWindow:
             return None
-        return start.replace(hour=0, minute=0, second=0, microsecond=0)
+        return start.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
 
     async def _keep_going(self) -> None:
         while True:

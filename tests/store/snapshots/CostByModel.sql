@@ -1,0 +1,42 @@
+-- The first groups by weight, then the rest as one row whose rank is null.
+WITH grouped AS (
+    SELECT c.model AS key, CASE WHEN sum(c.calls)  > sum(c.unpriced_calls)  THEN sum(c.cost_nano)  END AS weight, coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
+    FROM (SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+FROM usage_by_model_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
+UNION ALL
+SELECT in_span.*
+FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT in_span.*
+FROM unnest($7::timestamptz[], $8::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+FROM usage_by_model_15m($2::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz
+UNION ALL
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $11::timestamptz AND r.started_at < $12::timestamptz) AS c
+    GROUP BY 1
+),
+
+ranked AS (
+    SELECT *, row_number() OVER (ORDER BY weight DESC NULLS LAST, key NULLS LAST) AS rank
+    FROM grouped
+)
+
+SELECT
+    CASE WHEN c.rank <= $1 THEN c.rank END AS rank,
+    CASE WHEN c.rank <= $1 THEN c.key END AS key,
+    coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
+FROM ranked AS c
+GROUP BY 1, 2
+ORDER BY 1 NULLS LAST

@@ -1,0 +1,52 @@
+-- The first consumers by weight, and one row whose rank is null: the whole that shares are of.
+-- A conversation is labelled by the name of its newest call in the window that has one.
+WITH grouped AS (
+    SELECT
+        c.agent AS key,
+        'agent' AS dimension,
+        CASE WHEN min(c.source) = max(c.source) THEN min(c.source) END AS source,
+        CASE WHEN sum(c.calls)  > sum(c.unpriced_calls)  THEN sum(c.cost_nano)  END AS weight,
+        coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
+    FROM (SELECT r.bucket AS at, r.agent, r.source, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+FROM usage_by_agent_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
+UNION ALL
+SELECT in_span.*
+FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.agent, r.source, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+FROM usage_by_agent_1h($2::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT r.started_at AS at, r.agent AS agent, r.source AS source, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $7::timestamptz AND r.started_at < $8::timestamptz
+UNION ALL
+SELECT r.started_at AS at, r.agent AS agent, r.source AS source, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz) AS c
+    GROUP BY 1, 2
+),
+
+top AS (
+    SELECT *, row_number() OVER (ORDER BY weight DESC NULLS LAST, key, dimension) AS rank
+    FROM grouped
+    WHERE key IS NOT NULL
+    ORDER BY rank
+    LIMIT $1
+)
+
+SELECT c.rank, c.key, c.dimension, coalesce(title.name, c.key) AS label, c.source, c.calls, c.failed_calls, c.unpriced_calls, c.unmeasured_calls, c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens, c.reasoning_tokens, c.cost_nano, c.credits_nano, c.duration_us
+FROM top AS c
+LEFT JOIN LATERAL (
+    SELECT r.name
+    FROM usage_record AS r
+    WHERE
+        c.dimension = 'conversation' AND r.project = $11::text AND r.conversation = c.key
+        AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz AND r.name IS NOT NULL
+    ORDER BY r.started_at DESC, r.id DESC
+    LIMIT 1
+) AS title ON true
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
+FROM grouped AS c
+ORDER BY 1 NULLS LAST
