@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from bench import ingest, memory, read, report, size
+from bench import ingest, memory, read, report, size, timescaledb
 from bench.database import Database, database
 from bench.ingest import MONTH
 
 MEASUREMENTS = ("ingest", "memory", "read", "size")
+OTHER = ("timescaledb",)
+"""Only where asked for: it needs a server."""
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -37,6 +39,7 @@ AMOUNTS = (
     Amount("base", 100_000, 20_000, "records in the database before the first of them"),
     Amount("records", 1_000_000, 100_000, "records to read from"),
     Amount("senders", 4, 2, "large requests at once"),
+    Amount("days", 30, 30, "days that the records of timescaledb are spread over"),
     Amount("questions", 12, 8, "GraphQL requests per operation and round"),
 )
 
@@ -46,23 +49,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _arguments(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped, and removed
     begun = time.monotonic()
-    arguments = {name: value for name, value in vars(given).items() if name != "output"}
+    # An address may hold a password.
+    arguments = {name: value for name, value in vars(given).items() if name not in ("output", "database_url")}
     results: dict[str, Any] = {"environment": _environment(), "arguments": arguments}
-    with database() as measured:
-        if "ingest" in given.measurements:
-            plan = ingest.Plan(seed=given.seed, rounds=given.rounds, requests=given.requests, base=given.base)
-            results["ingest"] = ingest.measure(measured, plan, _tell)
-            report.show(report.ingest(results["ingest"]))
-        if "memory" in given.measurements:
-            cases = memory.CASES[1:3] if given.quick else memory.CASES
-            results["memory"] = memory.measure(measured, _tell, seed=given.seed, cases=cases, connections=given.senders)
-            small = results["ingest"].memory if "ingest" in results else {}
-            report.show(report.memory(small, results["memory"]))
-        if "read" in given.measurements or "size" in given.measurements:
-            _read_and_size(measured, given, results)
+    if set(given.measurements) & set(MEASUREMENTS):
+        with database() as measured:
+            _measure(measured, given, results)
+    if "timescaledb" in given.measurements:
+        compared = timescaledb.Plan(
+            seed=given.seed,
+            records=given.records,
+            days=given.days,
+            rounds=given.rounds,
+            requests=given.questions,
+        )
+        results["timescaledb"] = timescaledb.measure(given.database_url, compared, _tell)
+        report.show(report.timescaledb(results["timescaledb"]))
     results["seconds"] = round(time.monotonic() - begun, 1)
     _keep(results, given.output)
     return 0
+
+
+def _measure(measured: Database, given: argparse.Namespace, results: dict[str, Any]) -> None:
+    """Everything that the embedded PostgreSQL is for."""
+    if "ingest" in given.measurements:
+        plan = ingest.Plan(seed=given.seed, rounds=given.rounds, requests=given.requests, base=given.base)
+        results["ingest"] = ingest.measure(measured, plan, _tell)
+        report.show(report.ingest(results["ingest"]))
+    if "memory" in given.measurements:
+        cases = memory.CASES[1:3] if given.quick else memory.CASES
+        results["memory"] = memory.measure(measured, _tell, seed=given.seed, cases=cases, connections=given.senders)
+        small = results["ingest"].memory if "ingest" in results else {}
+        report.show(report.memory(small, results["memory"]))
+    if "read" in given.measurements or "size" in given.measurements:
+        _read_and_size(measured, given, results)
 
 
 def _read_and_size(measured: Database, given: argparse.Namespace, results: dict[str, Any]) -> None:
@@ -85,7 +105,15 @@ def _read_and_size(measured: Database, given: argparse.Namespace, results: dict[
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="See bench/README.md.", allow_abbrev=False)
     parser.add_argument(
-        "measurements", nargs="*", metavar="MEASUREMENT", help=f"some of {', '.join(MEASUREMENTS)}; all without any"
+        "measurements",
+        nargs="*",
+        metavar="MEASUREMENT",
+        help=f"some of {', '.join(MEASUREMENTS)}; all of them without any; or {', '.join(OTHER)}, with --database-url",
+    )
+    parser.add_argument(
+        "--database-url",
+        metavar="URL",
+        help="for timescaledb: a server that has it, and a role that may create databases there (and drops them again)",
     )
     parser.add_argument("--quick", action="store_true", help="smaller amounts: about 90 seconds instead of 7 minutes")
     parser.add_argument("--seed", type=int, default=1, help="another seed is another population (%(default)s)")
@@ -93,8 +121,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=_positive, metavar="N", help=f"{text} ({full:,}; quick: {quick:,})")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where the JSON goes (bench/results/<time>.json)")
     given = parser.parse_args(argv)
-    for unknown in set(given.measurements) - set(MEASUREMENTS):
-        parser.error(f"{unknown!r} is none of {', '.join(MEASUREMENTS)}")
+    for unknown in set(given.measurements) - {*MEASUREMENTS, *OTHER}:
+        parser.error(f"{unknown!r} is none of {', '.join((*MEASUREMENTS, *OTHER))}")
+    if "timescaledb" in given.measurements and given.database_url is None:
+        parser.error("timescaledb needs --database-url")
     given.measurements = given.measurements or list(MEASUREMENTS)
     for name, full, quick, _ in AMOUNTS:
         if getattr(given, name) is None:

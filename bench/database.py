@@ -1,4 +1,4 @@
-"""One embedded PostgreSQL with the settings that the server gives it (fsync on), and databases in it."""
+"""Databases on one server: an embedded PostgreSQL set up as usage-graph sets it up (fsync on), or any other."""
 
 import asyncio
 import tempfile
@@ -7,53 +7,62 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from bench.meter import parent
+from bench.meter import is_here, parent
 from bench.records import records
-from bench.workload import calls, cast
+from bench.workload import Call, calls, cast
 from usage_graph.store import migrate
 from usage_graph.store.connect import connect
 from usage_graph.store.embedded import Embedded
+from usage_graph.store.engine import EngineChoice
 from usage_graph.store.writer import open_writer
 
 _LOADED_AT_ONCE = 20_000
+_STATEMENT_SECONDS = 900
 
 
 class Database:
-    """The databases of one embedded server."""
+    """The databases of the server at ``dsn``, whose role may create them.
 
-    def __init__(self, embedded: Embedded) -> None:
-        self._embedded = embedded
+    ``postmaster`` is the server's process, or ``None`` where it runs on another machine (or in a container).
+    """
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
         self.postmaster = asyncio.run(self._find_postmaster())
 
     def dsn(self, name: str) -> str:
-        return self._embedded.dsn.replace("/usage_graph?", f"/{name}?")
+        return urlunsplit(urlsplit(self._dsn)._replace(path=f"/{name}"))
 
-    async def _find_postmaster(self) -> int:
-        connection = await asyncpg.connect(self.dsn("postgres"))
+    async def _find_postmaster(self) -> int | None:
+        connection = await asyncpg.connect(self._dsn)
         try:
-            return parent(await connection.fetchval("SELECT pg_backend_pid()"))
+            backend = await connection.fetchval("SELECT pg_backend_pid()")
+            address = await connection.fetchval("SELECT host(inet_server_addr())")
+            return parent(backend) if is_here(address) else None
         finally:
             await connection.close()
 
     def create(self, name: str, *, template: str = "template1") -> str:
         """A new database, empty or a copy; returns its DSN."""
-        asyncio.run(self._run("postgres", [f"CREATE DATABASE {name} TEMPLATE {template}"]))
+        asyncio.run(self._run(self._dsn, [f"CREATE DATABASE {name} TEMPLATE {template}"]))
         return self.dsn(name)
 
     def drop(self, name: str) -> None:
-        asyncio.run(self._run("postgres", [f"DROP DATABASE {name}"]))
+        """Whoever is connected to it."""
+        asyncio.run(self._run(self._dsn, [f"DROP DATABASE {name} WITH (FORCE)"]))
 
     def execute(self, name: str, *statements: str) -> None:
-        asyncio.run(self._run(name, statements))
+        asyncio.run(self._run(self.dsn(name), statements))
 
-    async def _run(self, name: str, statements: Sequence[str]) -> None:
-        connection = await asyncpg.connect(self.dsn(name))
+    async def _run(self, dsn: str, statements: Sequence[str]) -> None:
+        connection = await asyncpg.connect(dsn)
         try:
             for statement in statements:
-                await connection.execute(statement, timeout=300)
+                await connection.execute(statement, timeout=_STATEMENT_SECONDS)
         finally:
             await connection.close()
 
@@ -70,29 +79,42 @@ class Database:
 
         return asyncio.run(ask())
 
-    def fill(self, name: str, *, seed: int, count: int, start: datetime, end: datetime) -> float:
-        """Migrate, write ``count`` calls in the order of time as the server writes them, and tidy up.
+    def migrate(self, name: str, engine: EngineChoice = "auto") -> None:
+        """Bring the database up to date."""
 
-        Returns the seconds that writing took.
-        """
-
-        async def load() -> float:
+        async def run() -> None:
             connection = await connect(self.dsn(name))
             try:
-                await migrate.migrate(connection)
+                await migrate.migrate(connection, engine)
             finally:
                 await connection.close()
-            found = calls(f"{seed} base", count, people=cast(seed), start=start, end=end, ordered=True)
+
+        asyncio.run(run())
+
+    def write(self, name: str, found: Sequence[Call], *, at_once: int = _LOADED_AT_ONCE) -> float:
+        """Write calls as the server does, ``at_once`` in a transaction. Returns the seconds that writing took."""
+
+        async def load() -> float:
             writing = 0.0
             async with open_writer(self.dsn(name), mode="copy", connections=1) as writer:
-                for at in range(0, count, _LOADED_AT_ONCE):
-                    batch = list(records(found[at : at + _LOADED_AT_ONCE]))
+                for at in range(0, len(found), at_once):
+                    batch = list(records(found[at : at + at_once]))
                     begun = time.perf_counter()
                     await writer.write(batch)
                     writing += time.perf_counter() - begun
             return writing
 
         return asyncio.run(load())
+
+    def fill(self, name: str, *, seed: int, count: int, start: datetime, end: datetime) -> float:
+        """Migrate, and write ``count`` calls in the order of time. Returns the seconds that writing took."""
+        self.migrate(name)
+        return self.write(name, month(seed=seed, count=count, start=start, end=end))
+
+
+def month(*, seed: int, count: int, start: datetime, end: datetime) -> list[Call]:
+    """What databases are filled with, in the order of time."""
+    return calls(f"{seed} base", count, people=cast(seed), start=start, end=end, ordered=True)
 
 
 @contextmanager
@@ -102,4 +124,4 @@ def database() -> Iterator[Database]:
         tempfile.TemporaryDirectory(prefix="usage-graph-bench-") as directory,
         Embedded(data_dir=Path(directory) / "data") as embedded,
     ):
-        yield Database(embedded)
+        yield Database(embedded.dsn)

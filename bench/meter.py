@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import nan
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,19 +39,31 @@ def parent(pid: int) -> int:
     return found
 
 
-class Cpu:
-    """Processor seconds that each of ``pids`` spends inside a ``with`` block; afterwards in ``seconds``."""
+def is_here(address: str | None) -> bool:
+    """Whether a server at ``address`` (``None``: a Unix socket) is one of this machine's processes."""
+    own = (known.address for interface in psutil.net_if_addrs().values() for known in interface)
+    return address is None or address in own
 
-    def __init__(self, *pids: int) -> None:
+
+class Cpu:
+    """Processor seconds that each of ``pids`` spends inside a ``with`` block; afterwards in ``seconds``.
+
+    Those of ``None``, a process that cannot be looked at, are not a number.
+    """
+
+    def __init__(self, *pids: int | None) -> None:
         self._pids = pids
         self.seconds: list[float] = []
 
     def __enter__(self) -> Self:
-        self._before = [cpu_seconds(pid) for pid in self._pids]
+        self._before = self._spent()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.seconds = [cpu_seconds(pid) - before for pid, before in zip(self._pids, self._before, strict=True)]
+        self.seconds = [after - before for after, before in zip(self._spent(), self._before, strict=True)]
+
+    def _spent(self) -> list[float]:
+        return [nan if pid is None else cpu_seconds(pid) for pid in self._pids]
 
 
 class PeakMemory:

@@ -8,8 +8,8 @@ nothing can have its answer ready; both sides are warm and answer the same windo
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from statistics import median, quantiles
@@ -41,8 +41,8 @@ Statement = tuple[str, tuple[Any, ...]]
 class Operation:
     """Durations in milliseconds, one entry per request; processor time likewise, one entry per round."""
 
-    statements: int
-    answer_bytes: int
+    statements: int = 0
+    answer_bytes: int = 0
     http: list[float] = field(default_factory=list)
     raw: list[float] = field(default_factory=list)
     server_cpu: list[float] = field(default_factory=list)
@@ -62,30 +62,58 @@ def measure(
     database: Database, name: str, told: Callable[[str], None], *, end: datetime, rounds: int, requests: int
 ) -> dict[str, Operation]:
     """``rounds`` times ``requests`` of every operation, over a window of 30 days before ``end`` where it has one."""
+    found = compare(database, [name], told, end=end, rounds=rounds, requests=requests)
+    return {operation: measured[name] for operation, measured in found.items()}
+
+
+def compare(
+    database: Database, names: Sequence[str], told: Callable[[str], None], *, end: datetime, rounds: int, requests: int
+) -> dict[str, dict[str, Operation]]:
+    """The same of several databases, by operation and name: they take turns at the same windows."""
     windows = map(_window, itertools.repeat(end), itertools.count())
     with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        child = stack.enter_context(server(database.dsn(name)))
-        raw = runner.run(_connect(database.dsn(name)))
-        stack.callback(lambda: runner.run(raw.close()))
-        found = {}
+        sides = [stack.enter_context(_side(runner, database, name)) for name in names]
+        found: dict[str, dict[str, Operation]] = {}
         for operation, document in example_operations().items():
             told(f"read: {operation}")
-            has_window = "$window" in document
-            measured: Operation | None = None
-            for _ in range(rounds):
-                bodies = [
-                    orjson.dumps({"query": document, "variables": {"window": next(windows)} if has_window else {}})
-                    for _ in range(requests)
-                ]
-                # Also warms what both sides read.
-                asked = runner.run(_capture(database.dsn(name), bodies))
-                measured = measured or Operation(len(asked[0]), 0)
-                _measure_http(measured, child, database.postmaster, bodies)
-                _measure_raw(measured, runner, raw, database.postmaster, asked)
-            if measured is not None:
-                found[operation] = measured
+            measured = found[operation] = {name: Operation() for name in names}
+            for round_ in range(rounds):
+                variables = [{"window": next(windows)} if "$window" in document else {} for _ in range(requests)]
+                bodies = [orjson.dumps({"query": document, "variables": given}) for given in variables]
+                for side in (*sides[round_ % len(sides) :], *sides[: round_ % len(sides)]):
+                    side.measure(measured[side.name], bodies)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """A database with a server on it, and a connection beside the server."""
+
+    name: str
+    dsn: str
+    runner: asyncio.Runner
+    child: Child
+    raw: "asyncpg.Connection[asyncpg.Record]"
+    postmaster: int | None
+
+    def measure(self, into: Operation, bodies: Sequence[bytes]) -> None:
+        # Also warms what both ways read.
+        asked = self.runner.run(_capture(self.dsn, bodies))
+        into.statements = len(asked[0])
+        _measure_http(into, self.child, self.postmaster, bodies)
+        _measure_raw(into, self.runner, self.raw, self.postmaster, asked)
+
+
+@contextmanager
+def _side(runner: asyncio.Runner, database: Database, name: str) -> Iterator[_Side]:
+    dsn = database.dsn(name)
+    with server(dsn) as child:
+        raw = runner.run(_connect(dsn))
+        try:
+            yield _Side(name, dsn, runner, child, raw, database.postmaster)
+        finally:
+            runner.run(raw.close())
 
 
 def _window(end: datetime, number: int) -> dict[str, Any]:
@@ -126,12 +154,12 @@ def _check(status: int, body: bytes) -> None:
 
 
 async def _connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
-    # As the server's pool connects: a plan for each window.
-    settings = {"timezone": "UTC", "plan_cache_mode": "force_custom_plan"}
+    # As the server's pool connects: a plan for each window, none of them compiled.
+    settings = {"timezone": "UTC", "plan_cache_mode": "force_custom_plan", "jit": "off"}
     return await asyncpg.connect(dsn, statement_cache_size=500, server_settings=settings)
 
 
-def _measure_http(into: Operation, child: Child, postmaster: int, bodies: Sequence[bytes]) -> None:
+def _measure_http(into: Operation, child: Child, postmaster: int | None, bodies: Sequence[bytes]) -> None:
     requests = [post("/graphql", body, content_type="application/json") for body in bodies]
     with Connection(child.port) as client:
         warmed = client.ask(requests[0])  # the first of each operation is also parsed and validated
@@ -152,7 +180,7 @@ def _measure_raw(
     into: Operation,
     runner: asyncio.Runner,
     connection: "asyncpg.Connection[asyncpg.Record]",
-    postmaster: int,
+    postmaster: int | None,
     asked: Sequence[Sequence[Statement]],
 ) -> None:
     async def run(statements: Sequence[Statement]) -> float:

@@ -74,7 +74,7 @@ class Inserted(NamedTuple):
     database_cpu: float
 
 
-def insert(reference: Reference, dsn: str, records: Sequence[UsageRecord], *, postmaster: int) -> Inserted:
+def insert(reference: Reference, dsn: str, records: Sequence[UsageRecord], *, postmaster: int | None) -> Inserted:
     """All of ``records`` over one connection, a COMMIT after each ``BATCH``."""
 
     async def run() -> Inserted:
