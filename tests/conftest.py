@@ -8,6 +8,7 @@ may create databases. ``several_backends`` leaves out the one that has a single 
 import asyncio
 import itertools
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,10 @@ def dsn_of(postgres: Embedded, database: str) -> str:
     return postgres.dsn.replace("/usage_graph?", f"/{database}?")
 
 
+# A shell makes what it starts in the background ignore Ctrl-C, and children inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 NATIVE = os.environ.get("USAGE_GRAPH_TEST_DATABASE_URL")
 SEVERAL_BACKENDS = ["postgresql", *(["native"] if NATIVE else [])]
 ENGINES = ["timescaledb", *SEVERAL_BACKENDS]
@@ -50,6 +55,12 @@ def _run(dsn: str, statements: Sequence[str]) -> None:
 
 def _administer(postgres: Embedded, *statements: str) -> None:
     _run(dsn_of(postgres, "postgres"), statements)
+
+
+def _drop(postgres: Embedded, name: str) -> None:
+    # As the superuser: it ends autovacuum there, too, which is nobody else's to end.
+    administrator = dsn_of(postgres, "postgres").replace("//usage_graph@", "//postgres@")
+    _run(administrator, [f"DROP DATABASE {name} WITH (FORCE)"])
 
 
 def _migrate(dsn: str) -> None:
@@ -79,7 +90,7 @@ def fresh(request: pytest.FixtureRequest, engine: str) -> Iterator[str]:
         name = f"test_{next(_numbers)}"
         _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('template')}")
         yield dsn_of(postgres, name)
-        _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+        _drop(postgres, name)
 
 
 @contextmanager
@@ -115,7 +126,7 @@ def empty_database(postgres: Embedded) -> Iterator[str]:
     name = f"empty_{next(_numbers)}"
     _administer(postgres, f"CREATE DATABASE {name}")
     yield dsn_of(postgres, name)
-    _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    _drop(postgres, name)
 
 
 @pytest.fixture
@@ -184,4 +195,4 @@ def server(postgres: Embedded, template: str) -> Iterator[Server]:
     _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
     with Server(database_url=dsn_of(postgres, name)) as running:
         yield running
-    _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    _drop(postgres, name)
