@@ -46,7 +46,7 @@ class Database:
         finally:
             await connection.close()
 
-    def create(self, name: str, *, template: str = "template1") -> str:
+    def create(self, name: str, *, template: str = "template0") -> str:
         """A new database, empty or a copy; returns its DSN."""
         asyncio.run(self._run(self._dsn, [f"CREATE DATABASE {name} TEMPLATE {template}"]))
         return self.dsn(name)
