@@ -24,7 +24,9 @@ _LOCK = (0x75736772, 2)  # "usgr"; 1 is the lock of sql/0004
 _EVERY = 15.0
 """Seconds between two rounds: late calls are materialized within a minute also when one round fails."""
 _REST = 10
-"""A round is followed by at least so many times the time it took, so that upkeep leaves the database to others."""
+"""A round is followed by at least so many times the time it took, so that upkeep leaves the database to others..."""
+_REST_AT_MOST = 45.0
+"""... but by no more seconds than this, or what comes late would not be materialized within a minute."""
 
 
 class Upkeep:
@@ -102,7 +104,7 @@ class Upkeep:
                 await self.round()
             except (StartupError, *UNREACHABLE, asyncpg.PostgresError) as error:
                 _log.warning("upkeep is put off: %s", error)
-            await asyncio.sleep(max(_EVERY, _REST * (time.monotonic() - begun)))
+            await asyncio.sleep(max(_EVERY, min(_REST_AT_MOST, _REST * (time.monotonic() - begun))))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
