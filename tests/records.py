@@ -12,6 +12,7 @@ BASE = datetime(2026, 3, 1, tzinfo=UTC)
 
 _words = st.sampled_from(["a", "b", "B", "%", "_", "\\", "ä", "Ä", "naïve_plan 100%", "z" * 256, "'; --", "\x1f"])
 _optional = st.one_of(st.none(), _words)
+_part = st.one_of(st.none(), st.integers(0, 10**9))
 _tokens = st.one_of(st.none(), st.integers(0, 5000), st.just(10**12))
 
 
@@ -46,6 +47,13 @@ def record(**changes: Any) -> UsageRecord:
         "cost_nano": 27_000,
         "cost_reported": False,
         "credits_nano": 0,
+        "cache_write_1h_tokens": None,
+        "input_cost_nano": None,
+        "cache_read_cost_nano": None,
+        "cache_write_cost_nano": None,
+        "output_cost_nano": None,
+        "service_tier": None,
+        "suspect": False,
     } | changes
     fields["id"] = record_id(fields["project"], fields["trace_id"], fields["span_id"])
     return UsageRecord(**fields)
@@ -90,4 +98,11 @@ def usage_records(draw: st.DrawFn, *, project: str = "default") -> UsageRecord:
         cost_nano=cost,
         cost_reported=cost is not None and draw(st.booleans()),
         credits_nano=draw(st.sampled_from([0, 1, NANO, MAX_CREDITS_NANO])),
+        cache_write_1h_tokens=draw(_tokens),
+        input_cost_nano=draw(_part),
+        cache_read_cost_nano=draw(_part),
+        cache_write_cost_nano=draw(_part),
+        output_cost_nano=draw(_part),
+        service_tier=draw(_optional),
+        suspect=draw(st.booleans()),
     )

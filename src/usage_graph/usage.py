@@ -130,7 +130,10 @@ def project_in(header: str) -> str:
 class UsageRecord(NamedTuple):
     """One LLM call. The field order is the column order of the store's staging table and of its reads.
 
-    Tokens are inclusive: ``input_tokens`` contains cache reads and writes, ``output_tokens`` contains reasoning.
+    Tokens are inclusive: ``input_tokens`` contains cache reads and writes, ``output_tokens`` contains reasoning, and
+    ``cache_write_tokens`` those that are written for an hour. The four parts of the cost are of the input that was not
+    cached, of cache reads, of cache writes and of the output; where they are known they add up to at most the cost: the
+    rest is charged per call. ``suspect``: the counts contradicted each other as they were sent.
     """
 
     project: str
@@ -161,6 +164,13 @@ class UsageRecord(NamedTuple):
     cost_nano: int | None
     cost_reported: bool
     credits_nano: int
+    cache_write_1h_tokens: int | None = None
+    input_cost_nano: int | None = None
+    cache_read_cost_nano: int | None = None
+    cache_write_cost_nano: int | None = None
+    output_cost_nano: int | None = None
+    service_tier: str | None = None
+    suspect: bool = False
 
     @property
     def status(self) -> CallStatus:

@@ -1,9 +1,33 @@
+-- table usage_ancestor
+span bigint NOT NULL,
+parent bigint,
+seen_at timestamp with time zone NOT NULL,
+project text NOT NULL,
+conversation text,
+user_id text,
+agent text,
+channel text
+
+-- table usage_fingerprint
+started_at timestamp with time zone NOT NULL,
+ended_at timestamp with time zone NOT NULL,
+size bigint NOT NULL,
+output_tokens bigint,
+call_started_at timestamp with time zone NOT NULL,
+call bigint NOT NULL,
+seen_at timestamp with time zone NOT NULL,
+project text NOT NULL,
+scope text NOT NULL,
+response_id text
+
 -- table usage_identity
 started_at timestamp with time zone NOT NULL,
 record bigint NOT NULL,
 kind smallint NOT NULL,
 project text NOT NULL,
-key bytea NOT NULL
+key bytea NOT NULL,
+flags smallint NOT NULL,
+parent bigint
 
 -- table usage_label
 key uuid NOT NULL,
@@ -20,6 +44,48 @@ version integer NOT NULL,
 name text NOT NULL,
 sha256 bytea NOT NULL,
 applied_at timestamp with time zone NOT NULL
+
+-- table usage_observation
+started_at timestamp with time zone NOT NULL,
+id bigint NOT NULL,
+duration_us bigint NOT NULL,
+input_tokens bigint,
+output_tokens bigint,
+cache_read_tokens bigint,
+cache_write_tokens bigint,
+reasoning_tokens bigint,
+cost_nano bigint,
+credits_nano bigint NOT NULL,
+failed boolean NOT NULL,
+cost_reported boolean NOT NULL,
+trace_id bytea NOT NULL,
+span_id bytea NOT NULL,
+project text NOT NULL,
+source text NOT NULL,
+operation text NOT NULL,
+name text,
+agent text,
+conversation text,
+user_id text,
+channel text,
+service text,
+environment text,
+provider text,
+request_model text,
+response_model text,
+error_type text,
+cache_write_1h_tokens bigint,
+input_cost_nano bigint,
+cache_read_cost_nano bigint,
+cache_write_cost_nano bigint,
+output_cost_nano bigint,
+service_tier text,
+suspect boolean NOT NULL,
+call_started_at timestamp with time zone NOT NULL,
+call bigint NOT NULL,
+parent bigint,
+flags smallint NOT NULL,
+seen_at timestamp with time zone NOT NULL
 
 -- table usage_record
 started_at timestamp with time zone NOT NULL,
@@ -49,11 +115,39 @@ environment text,
 provider text,
 request_model text,
 response_model text,
-error_type text
+error_type text,
+cache_write_1h_tokens bigint,
+input_cost_nano bigint,
+cache_read_cost_nano bigint,
+cache_write_cost_nano bigint,
+output_cost_nano bigint,
+service_tier text,
+suspect boolean NOT NULL
 
 -- table usage_retention
 single boolean NOT NULL,
 kept_since timestamp with time zone
+
+-- index usage_ancestor_parent
+CREATE INDEX usage_ancestor_parent ON usage_ancestor USING btree (project, parent) WHERE (parent IS NOT NULL)
+
+-- index usage_ancestor_pkey
+CREATE UNIQUE INDEX usage_ancestor_pkey ON usage_ancestor USING btree (project, span)
+
+-- index usage_ancestor_seen
+CREATE INDEX usage_ancestor_seen ON usage_ancestor USING brin (seen_at)
+
+-- index usage_fingerprint_call
+CREATE INDEX usage_fingerprint_call ON usage_fingerprint USING btree (project, call_started_at, call)
+
+-- index usage_fingerprint_seen
+CREATE INDEX usage_fingerprint_seen ON usage_fingerprint USING brin (seen_at)
+
+-- index usage_fingerprint_size
+CREATE INDEX usage_fingerprint_size ON usage_fingerprint USING btree (project, size, started_at)
+
+-- index usage_identity_parent
+CREATE INDEX usage_identity_parent ON usage_identity USING btree (parent) WHERE (parent IS NOT NULL)
 
 -- index usage_identity_pkey
 CREATE UNIQUE INDEX usage_identity_pkey ON usage_identity USING btree (project, kind, key)
@@ -72,6 +166,12 @@ CREATE INDEX usage_mark_bucket ON usage_mark USING btree (project, bucket)
 
 -- index usage_migration_pkey
 CREATE UNIQUE INDEX usage_migration_pkey ON usage_migration USING btree (version)
+
+-- index usage_observation_pkey
+CREATE UNIQUE INDEX usage_observation_pkey ON usage_observation USING btree (project, call_started_at, call, trace_id, span_id)
+
+-- index usage_observation_seen
+CREATE INDEX usage_observation_seen ON usage_observation USING brin (seen_at)
 
 -- index usage_record_conversation
 CREATE INDEX usage_record_conversation ON usage_record USING btree (project, conversation, started_at DESC, id DESC) WHERE (conversation IS NOT NULL)

@@ -4,5 +4,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
     failed boolean, error_type text, source text, operation text, name text, agent text, conversation text,
     user_id text, channel text, service text, environment text, provider text, request_model text,
     response_model text, input_tokens bigint, output_tokens bigint, cache_read_tokens bigint,
-    cache_write_tokens bigint, reasoning_tokens bigint, cost_nano bigint, cost_reported boolean, credits_nano bigint
+    cache_write_tokens bigint, reasoning_tokens bigint, cost_nano bigint, cost_reported boolean, credits_nano bigint,
+    cache_write_1h_tokens bigint, input_cost_nano bigint, cache_read_cost_nano bigint, cache_write_cost_nano bigint,
+    output_cost_nano bigint, service_tier text, suspect boolean
 ) ON COMMIT DELETE ROWS
