@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from usage_graph.processor import Pricing, Processor, Rejection, Resource, Scope, Span
+from usage_graph.observation import Observation
+from usage_graph.processor import NotACall, Pricing, Processor, Rejection, Resource, Scope, Span
 from usage_graph.usage import UsageRecord
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -14,7 +15,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 
-Outcome = UsageRecord | Rejection | None
+Outcome = Observation | NotACall | Rejection
 
 
 @pytest.fixture(scope="session")
@@ -41,11 +42,11 @@ def a_span(attributes: dict[str, Any], **changes: Any) -> Span:
 
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o"}
 
-Process = Callable[..., Outcome]
+Observe = Callable[..., Outcome]
 
 
 @pytest.fixture
-def process(processor: Processor) -> Process:
+def observe(processor: Processor) -> Observe:
     """What becomes of a span with these attributes; further arguments name what is around it, and the span's fields."""
 
     def run(
@@ -57,7 +58,7 @@ def process(processor: Processor) -> Process:
         project: str | None = None,
         **changes: Any,
     ) -> Outcome:
-        return processor.record(
+        return processor.observe(
             Resource(resource or {}),
             Scope(scope, "1", scope_attributes or {}),
             a_span(attributes, **changes),
@@ -69,12 +70,34 @@ def process(processor: Processor) -> Process:
 
 
 @pytest.fixture
-def call(process: Process) -> Callable[..., UsageRecord]:
-    """Like ``process``, of a chat with OpenAI unless the attributes say otherwise; the result must be a record."""
+def process(observe: Observe) -> Callable[..., UsageRecord]:
+    """The record of a span with these attributes, which must be an LLM call."""
+
+    def run(attributes: dict[str, Any], **rest: Any) -> UsageRecord:
+        outcome = observe(attributes, **rest)
+        assert isinstance(outcome, Observation)
+        return outcome.record
+
+    return run
+
+
+@pytest.fixture
+def call(process: Callable[..., UsageRecord]) -> Callable[..., UsageRecord]:
+    """Like ``process``, of a chat with OpenAI unless the attributes say otherwise."""
 
     def run(attributes: dict[str, Any] | None = None, **rest: Any) -> UsageRecord:
-        outcome = process({**CHAT, **(attributes or {})}, **rest)
-        assert isinstance(outcome, UsageRecord)
+        return process({**CHAT, **(attributes or {})}, **rest)
+
+    return run
+
+
+@pytest.fixture
+def aside(observe: Observe) -> Callable[..., NotACall]:
+    """The outcome of a span with these attributes, which must be no LLM call, nor rejected."""
+
+    def run(attributes: dict[str, Any], **rest: Any) -> NotACall:
+        outcome = observe(attributes, **rest)
+        assert isinstance(outcome, NotACall)
         return outcome
 
     return run

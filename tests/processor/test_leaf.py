@@ -6,92 +6,183 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 
 from tests.processor.conftest import NOW, a_span
-from usage_graph.processor import LEAF_KEYS, WANTED, Processor, Resource, Scope
-from usage_graph.processor.leaf import operation
-from usage_graph.usage import UsageRecord
+from usage_graph.observation import Observation
+from usage_graph.processor import IDENTITY_KEYS, LEAF_KEYS, TELLING_KEYS, WANTED, NotACall, Processor, Resource, Scope
+from usage_graph.processor.leaf import AROUND, ELSEWHERE, NEW, PLAIN, NoCall, judge
 
 USED = {"gen_ai.usage.input_tokens": 5, "gen_ai.usage.output_tokens": 7}
 MODEL = {"gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o"}
 
 
+CALLS = {
+    "gen_ai.operation.name": {
+        "chat": "chat",
+        "Chat": "chat",
+        "generate_content": "chat",
+        "generate": "chat",
+        "text_completion": "completion",
+        "completion": "completion",
+        "embeddings": "embeddings",
+        "embedding": "embeddings",
+        "rerank": "rerank",
+        "image_generation": "image",
+        "speech": "audio",
+        "transcription": "audio",
+        "decide": "other",
+        "chat.completions": "chat",
+        "text.streaming_completions": "completion",
+    },
+    "openinference.span.kind": {"LLM": "chat", "EMBEDDING": "embeddings", "RERANKER": "rerank", "DECISION": "other"},
+    "langfuse.observation.type": {"generation": "chat", "embedding": "embeddings"},
+    "langsmith.span.kind": {"llm": "chat", "embedding": "embeddings"},
+    "ai.operationId": {
+        "ai.generateText.doGenerate": "chat",
+        "ai.streamObject.doStream": "chat",
+        "ai.embedMany.doEmbed": "embeddings",
+        "ai.rerank.doRerank": "rerank",
+        "ai.generateImage.doGenerate": "image",
+        "ai.generateSpeech.doGenerate": "audio",
+        "ai.transcribe.doTranscribe": "audio",
+        "ai.something.doSomethingNew": "other",
+    },
+    "llm.request.type": {"chat": "chat", "completion": "completion", "embedding": "embeddings", "rerank": "rerank"},
+    "mlflow.spanType": {"CHAT_MODEL": "chat", '"LLM"': "chat", '"EMBEDDING"': "embeddings", "RERANKER": "rerank"},
+    "braintrust.span_attributes.type": {"llm": "chat"},
+    "braintrust.span_attributes": {'{"type": "llm", "name": "x"}': "chat"},
+}
+
+AROUND_CALLS = {
+    "gen_ai.operation.name": (
+        "invoke_agent create_agent invoke_workflow execute_tool agent_step plan chain execute_task "
+        "execute_event_loop_cycle llm_call retrieval search_memory update_memory compact_events execute_hook "
+        "fetch_response invoke_swarm orchestrate_tools framework"
+    ),
+    "openinference.span.kind": "AGENT CHAIN TOOL RETRIEVER GUARDRAIL EVALUATOR PROMPT UNKNOWN",
+    "langfuse.observation.type": "span event agent tool chain retriever evaluator guardrail",
+    "langsmith.span.kind": "chain tool retriever prompt parser",
+    "ai.operationId": "ai.generateText ai.streamText ai.toolCall ai.embed ai.x.done",
+    "traceloop.span.kind": "workflow task agent tool whatever",
+    "mlflow.spanType": 'AGENT "CHAIN" TOOL "RETRIEVER" PARSER',
+    "braintrust.span_attributes.type": "task tool function eval score",
+    "braintrust.span_attributes": '{"type":"task"} {"type":"tool"}',
+}
+
+
+@pytest.mark.parametrize(("key", "value", "expected"), [(key, *call) for key in CALLS for call in CALLS[key].items()])
+def test_calls(key: str, value: str, expected: str) -> None:
+    assert judge("any.scope", {key: value}) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key in AROUND_CALLS for value in AROUND_CALLS[key].split()]
+)
+def test_what_is_around_calls_is_none_whatever_it_used(key: str, value: str, aside: Callable[..., NotACall]) -> None:
+    outcome = aside({key: value, **MODEL, **USED})
+    assert (outcome.certain, outcome.unrecognised) == (True, False)
+
+
+@pytest.mark.parametrize("key", [key for key in CALLS if key != "ai.operationId"])
+def test_a_new_word_is_shown_only_where_tokens_were_used(key: str, aside: Callable[..., NotACall]) -> None:
+    assert aside({key: "something_new", **MODEL, **USED}) == aside({key: "something_new", **USED})
+    assert aside({key: "something_new", **USED})[1:] == (True, True)
+    assert aside({key: "something_new"})[1:] == (True, False)
+
+
 @pytest.mark.parametrize(
     ("attributes", "expected"),
     [
-        ({"gen_ai.operation.name": "chat"}, "chat"),
-        ({"gen_ai.operation.name": "Chat"}, "chat"),
-        ({"gen_ai.operation.name": "generate_content"}, "chat"),
-        ({"gen_ai.operation.name": "text_completion"}, "completion"),
-        ({"gen_ai.operation.name": "embeddings"}, "embeddings"),
-        ({"gen_ai.operation.name": "embedding"}, "embeddings"),
-        ({"gen_ai.operation.name": "rerank"}, "rerank"),
-        ({"gen_ai.operation.name": "image_generation"}, "image"),
-        ({"gen_ai.operation.name": "speech"}, "audio"),
-        ({"gen_ai.operation.name": "decide"}, "other"),
-        ({"gen_ai.operation.name": "invoke_agent", **MODEL, **USED}, None),
-        ({"gen_ai.operation.name": "execute_event_loop_cycle", **MODEL, **USED}, None),
-        ({"gen_ai.operation.name": "something_new", **MODEL, **USED}, None),
-        ({"openinference.span.kind": "LLM"}, "chat"),
-        ({"openinference.span.kind": "EMBEDDING"}, "embeddings"),
-        ({"openinference.span.kind": "RERANKER"}, "rerank"),
-        ({"openinference.span.kind": "AGENT", "gen_ai.operation.name": "chat", **MODEL, **USED}, None),
+        # the first mark decides
+        ({"openinference.span.kind": "AGENT", "gen_ai.operation.name": "chat", **MODEL, **USED}, AROUND),
         ({"openinference.span.kind": "LLM", "gen_ai.operation.name": "text_completion"}, "completion"),
         ({"openinference.span.kind": "LLM", "gen_ai.operation.name": "something_new"}, "chat"),
-        ({"ai.operationId": "ai.generateText.doGenerate"}, "chat"),
-        ({"ai.operationId": "ai.streamObject.doStream"}, "chat"),
-        ({"ai.operationId": "ai.embedMany.doEmbed"}, "embeddings"),
-        ({"ai.operationId": "ai.generateImage.doSomethingNew"}, "other"),
-        ({"ai.operationId": "ai.generateText", **MODEL, **USED}, None),
-        ({"ai.operationId": "ai.toolCall"}, None),
-        ({"ai.operationId": "ai.x.done", **MODEL, **USED}, None),
-        ({"traceloop.span.kind": "workflow", **MODEL, **USED}, None),
-        ({"llm.request.type": "chat", **MODEL}, "chat"),
-        ({"llm.request.type": "rerank", **MODEL}, "rerank"),
-        ({"langsmith.span.kind": "chain", **MODEL, **USED}, None),
-        ({"langsmith.span.kind": "llm"}, "chat"),
-        ({"langfuse.observation.type": "span", **MODEL, **USED}, None),
-        ({"langfuse.observation.type": "generation"}, "chat"),
+        ({"langfuse.observation.type": "generation", "gen_ai.operation.name": "invoke_agent"}, "chat"),
+        ({"langsmith.span.kind": "chain", "gen_ai.operation.name": "chat"}, AROUND),
+        ({"gen_ai.operation.name": "invoke_agent", "ai.operationId": "ai.generateText.doGenerate"}, AROUND),
+        ({"gen_ai.operation.name": "invoke_agent", "llm.request.type": "chat"}, AROUND),
+        ({"traceloop.span.kind": "task", "llm.request.type": "chat"}, AROUND),
+        ({"ai.operationId": "ai.generateText", "llm.request.type": "chat"}, AROUND),
+        # Langfuse's Python SDK up to 3.3
+        ({"langfuse.observation.type": "span", "langfuse.observation.model.name": "gpt-4o"}, "chat"),
+        ({"langfuse.observation.type": "span", "langfuse.observation.usage_details": '{"input": 5}'}, "chat"),
+        ({"langfuse.observation.type": "span", **MODEL, **USED}, AROUND),
+        ({"langfuse.observation.type": "agent", "langfuse.observation.model.name": "gpt-4o"}, AROUND),
+        # without a mark: provider, model and tokens
         ({**MODEL, **USED}, "other"),
-        ({**MODEL}, None),
-        ({"gen_ai.request.model": "gpt-4o", **USED}, None),
-        ({"gen_ai.system": "openai", "model_name": "gpt-4o", **USED}, None),
+        ({"gen_ai.model.provider": "openai", "gen_ai.request.model": "gpt-4o", **USED}, "other"),
+        ({"gen_ai.llm.provider": "openai", "gen_ai.request.model": "gpt-4o", "gen_ai.token.usage.input": 5}, "other"),
+        ({**MODEL, "mlflow.chat.tokenUsage": '{"input_tokens": 5}'}, "other"),
+        ({**MODEL, **USED, "agent_name": "weather"}, "other"),
+        ({**MODEL}, NEW),
+        ({"gen_ai.request.model": "gpt-4o", **USED}, PLAIN),
+        ({"gen_ai.system": "openai", "model_name": "gpt-4o", **USED}, NEW),
+        ({"model_name": "gpt-4o", "agent_name": "weather", **USED}, AROUND),
+        # a mark that says nothing is none
         ({"gen_ai.operation.name": "", **MODEL, **USED}, "other"),
-        ({"gen_ai.operation.name": ["chat"], **MODEL}, None),
-        ({"gen_ai.operation.name": "chat", "logfire.span_type": "pending_span"}, None),
-        ({"http.request.method": "POST"}, None),
+        ({"gen_ai.operation.name": None, **MODEL, **USED}, "other"),
+        ({"gen_ai.operation.name": ["chat"], **MODEL}, NEW),
+        ({"gen_ai.operation.name": 7, "llm.request.type": "chat"}, "chat"),
+        ({"braintrust.span_attributes": {"type": "llm"}}, "chat"),
+        ({"braintrust.span_attributes": '{"name": "x"}'}, PLAIN),
+        ({"braintrust.span_attributes": "{nonsense"}, PLAIN),
+        ({"gen_ai.operation.name": "chat", "logfire.span_type": "pending_span"}, ELSEWHERE),
+        ({"http.request.method": "POST"}, PLAIN),
         # The context of `usage_graph.instrument.usage` stamps every span inside it; that makes none an LLM call.
-        ({"usage_graph.source": "agent", "usage_graph.name": "Report", "http.request.method": "POST"}, None),
-        ({"usage_graph.cost": 1, "usage_graph.credits": 1}, None),
-        ({}, None),
+        ({"usage_graph.source": "agent", "usage_graph.name": "Report", "http.request.method": "POST"}, PLAIN),
+        ({"usage_graph.cost": 1, "usage_graph.credits": 1}, PLAIN),
+        ({}, PLAIN),
     ],
 )
-def test_leaf_rule(attributes: dict[str, Any], expected: str | None) -> None:
-    assert operation("any.scope", attributes) == expected
+def test_leaf_rule(attributes: dict[str, Any], expected: str | NoCall) -> None:
+    assert judge("any.scope", attributes) == expected
 
 
 @pytest.mark.parametrize(
     ("scope", "attributes", "expected"),
     [
-        ("codex_core", {"gen_ai.operation.name": "chat"}, None),
-        ("gemini-cli", {"gen_ai.operation.name": "chat"}, None),
+        ("codex_core", {"gen_ai.operation.name": "chat"}, ELSEWHERE),
+        ("codex_exec", {**MODEL, **USED}, ELSEWHERE),
+        ("gemini-cli", {"gen_ai.operation.name": "llm_call", **USED}, ELSEWHERE),
         ("com.anthropic.claude_code.tracing", {"span.type": "llm_request"}, "chat"),
-        ("com.anthropic.claude_code.tracing", {"span.type": "interaction", **MODEL, **USED}, None),
-        ("elsewhere", {"span.type": "llm_request"}, None),
+        ("com.anthropic.claude_code.tracing", {"span.type": "interaction", **MODEL, **USED}, AROUND),
+        ("com.anthropic.claude_code.tracing", {"span.type": "tool", "gen_ai.operation.name": "chat"}, AROUND),
+        ("elsewhere", {"span.type": "llm_request"}, PLAIN),
+        ("gcp.vertex.agent", {"gen_ai.system": "gcp.vertex.agent", "gen_ai.request.model": "gemini", **USED}, "chat"),
+        ("gcp.vertex.agent", {"gen_ai.system": "gcp.vertex.agent", "gcp.vertex.agent.session_id": "s"}, NEW),
     ],
 )
-def test_scopes_that_decide(scope: str, attributes: dict[str, Any], expected: str | None) -> None:
-    assert operation(scope, attributes) == expected
+def test_scopes_that_decide(scope: str, attributes: dict[str, Any], expected: str | NoCall) -> None:
+    assert judge(scope, attributes) == expected
 
 
-def test_a_streamed_call_of_logfire_counts_once(process: Callable[..., Any]) -> None:
+def test_the_spans_of_agents_whose_logs_count_are_never_shown(aside: Callable[..., NotACall]) -> None:
+    for scope in ("codex_core", "gemini-cli"):
+        assert aside({"gen_ai.operation.name": "new", **MODEL, **USED, "user.id": "u"}, scope=scope)[1:] == (
+            False,
+            False,
+        )
+
+
+def test_plain_spans_with_tokens_are_shown(aside: Callable[..., NotACall]) -> None:
+    assert aside({"gen_ai.request.model": "gpt-4o", **USED})[1:] == (False, True)
+    assert aside({"gen_ai.system": "openai", **USED})[1:] == (True, True)
+    assert aside({"gen_ai.system": "openai", "gen_ai.usage.input_tokens": 0})[1:] == (True, False)
+    assert aside({"langfuse.observation.usage_details": '{"input": 5}'})[1:] == (False, True)
+    assert aside({"user.id": "u"})[1:] == (False, False)
+
+
+def test_a_streamed_call_of_logfire_counts_once(process: Callable[..., Any], aside: Callable[..., NotACall]) -> None:
     asked = {"gen_ai.operation.name": "chat", **MODEL}
-    assert process(asked, scope="logfire.openai") is None
+    assert aside(asked, scope="logfire.openai")[1:] == (True, False)
     assert process({**asked, **USED}, scope="logfire.openai").input_tokens == 5
     assert process(asked, scope="logfire.openai", status_code=2).failed
     assert process(asked, scope="logfire").input_tokens is None
+
+
+def test_a_remote_agent_is_no_call(aside: Callable[..., NotACall]) -> None:
+    """Nor is one of kind CLIENT (3), whose calls nobody else may see: others of that kind repeat what they contain."""
+    assert not aside({"gen_ai.operation.name": "invoke_agent", **MODEL, **USED}, kind=3).unrecognised
 
 
 # Parents as the dialects write them; each repeats its children's sums, whatever its keys.
@@ -146,9 +237,10 @@ def test_what_parents_repeat_is_not_counted(
     ]
     seed.shuffle(spans)
     outcomes = [
-        shared_processor.record(Resource({}), Scope("s", "", {}), a_span(span), project=None, now=NOW) for span in spans
+        shared_processor.observe(Resource({}), Scope("s", "", {}), a_span(span), project=None, now=NOW)
+        for span in spans
     ]
-    records = [outcome for outcome in outcomes if isinstance(outcome, UsageRecord)]
+    records = [outcome.record for outcome in outcomes if isinstance(outcome, Observation)]
     assert len(records) == len(used)
     assert sum(record.input_tokens or 0 for record in records) == whole[0]
     assert sum(record.output_tokens or 0 for record in records) == whole[1]
@@ -157,23 +249,6 @@ def test_what_parents_repeat_is_not_counted(
 @pytest.fixture(scope="module")
 def shared_processor(pricing: Any) -> Processor:
     return Processor(pricing=pricing)
-
-
-def serialized(attributes: dict[str, Any]) -> bytes:
-    def any_value(value: Any) -> AnyValue:
-        match value:
-            case str():
-                return AnyValue(string_value=value)
-            case bool():
-                return AnyValue(bool_value=value)
-            case int():
-                return AnyValue(int_value=value)
-            case list():
-                return AnyValue(array_value=ArrayValue(values=[any_value(item) for item in value]))
-        return AnyValue()
-
-    pairs = [KeyValue(key=key, value=any_value(value)) for key, value in attributes.items()]
-    return ProtoSpan(name="x", attributes=pairs).SerializeToString()
 
 
 words = st.sampled_from(
@@ -200,7 +275,18 @@ scopes = st.sampled_from(["", "ai", "codex", "logfire.openai", "com.anthropic.cl
     ),
 )
 @settings(deadline=None, max_examples=200)
-def test_a_span_without_a_leaf_key_is_no_call(scope: str, attributes: dict[str, Any]) -> None:
+def test_a_span_without_a_telling_key_tells_nothing(
+    shared_processor: Processor, scope: str, attributes: dict[str, Any]
+) -> None:
     """What lets decoders leave spans unread."""
-    if operation(scope, attributes) is not None:
+    span = a_span(attributes)
+    outcome = shared_processor.observe(Resource({}), Scope(scope, "", {}), span, project=None, now=NOW)
+    if isinstance(outcome, Observation):
         assert not LEAF_KEYS.isdisjoint(attributes)
+        assert LEAF_KEYS <= TELLING_KEYS
+    elif isinstance(outcome, NotACall) and TELLING_KEYS.isdisjoint(attributes):
+        bare = shared_processor.observe(
+            Resource({}), Scope(scope, "", {}), span._replace(attributes={}), project=None, now=NOW
+        )
+        assert outcome._replace(unrecognised=False) == bare
+    assert IDENTITY_KEYS <= WANTED

@@ -47,6 +47,8 @@ from usage_graph.usage import UsageRecord
         ("strands-agents", None),
         ("github", None),
         ("gcp.vertex.agent", None),
+        ("microsoft.agent_framework", None),
+        ("gateway", None),
         ("_OTHER", None),
         ("  ", None),
     ],
@@ -101,6 +103,7 @@ def test_of_host() -> None:
     [
         ({"gen_ai.provider.name": "langchain", "llm.provider": "azure"}, "azure"),
         ({"gen_ai.provider.name": "strands-agents", "gen_ai.request.model": "claude-sonnet-4-5"}, "anthropic"),
+        ({"gen_ai.provider.name": "gateway", "gen_ai.request.model": "anthropic/claude-sonnet-4.5"}, "anthropic"),
         ({"gen_ai.provider.name": "", "gen_ai.request.model": "text-embedding-3-small"}, "openai"),
         ({"gen_ai.provider.name": None, "gen_ai.request.model": "mine", "server.address": "api.groq.com"}, "groq"),
         ({"gen_ai.provider.name": None, "gen_ai.request.model": "mine", "server.address": "localhost"}, None),

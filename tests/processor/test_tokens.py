@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usage_graph.processor.semconv import WANTED
-from usage_graph.processor.tokens import Tokens, inclusive
+from usage_graph.processor.tokens import Tokens, inclusive, written
 from usage_graph.usage import MAX_TOKENS, UsageRecord
 
 Call = Callable[..., UsageRecord]
@@ -99,6 +99,15 @@ def test_claude_code_leaves_cache_out(process: Callable[..., Any]) -> None:
             (100, 5, 30, None, None),
         ),
         ('{"prompt_tokens": "many"}', (None, None, None, None, None)),
+        # what the callback for LangChain makes of its usage: classes that do not overlap
+        (
+            '{"input": 60, "input_cache_read": 30, "input_cache_creation": 10,'
+            ' "output": 3, "output_reasoning": 2, "total": 105}',
+            (100, 5, 30, 10, 2),
+        ),
+        ('{"input": 0, "input_modality_TEXT": 100, "output": 5, "total": 105}', (100, 5, None, None, None)),
+        ('{"input": 100, "output": 5, "cache_read_input_tokens": 30, "input_audio": 7}', (137, 5, 30, None, None)),
+        ('{"input_tokens": 100, "output_tokens": 5, "input_cached_tokens": 30}', (130, 5, 30, None, None)),
         ("[1, 2]", (None, None, None, None, None)),
         ({"input": 100, "output": 5}, (100, 5, None, None, None)),
     ],
@@ -118,6 +127,11 @@ def test_usage_in_a_document(process: Callable[..., Any], usage: Any, expected: 
         ("openai", 125, 80, 1724, (125, 80)),
         ("openai", 50, 80, None, (50, 50)),
         ("openai", None, 80, None, (None, 80)),
+        # xAI's API counts as Gemini's does
+        ("xai", 9, 94, 1622, (103, 94)),
+        ("xai", 103, 94, 1622, (103, 94)),
+        # whoever sells it
+        ("openrouter", 125, 80, 1724, (125, 80)),
     ],
 )
 def test_output_contains_reasoning(
@@ -132,6 +146,121 @@ def test_output_contains_reasoning(
         }
     )
     assert (record.output_tokens, record.reasoning_tokens) == expected
+
+
+@pytest.mark.parametrize("model", ["google/gemini-2.5-flash", "x-ai/grok-4"])
+def test_a_model_tells_how_its_provider_counts(call: Call, model: str) -> None:
+    sold = {"gen_ai.provider.name": "a-gateway", "gen_ai.request.model": model, "gen_ai.usage.total_tokens": 1724}
+    assert call({**used(1519, 125), **sold, "gen_ai.usage.reasoning.output_tokens": 80}).output_tokens == 205
+
+
+def test_adk_before_2_passes_on_what_gemini_counts(process: Callable[..., UsageRecord]) -> None:
+    old = {
+        "gen_ai.system": "gcp.vertex.agent",
+        "gen_ai.request.model": "gemini-2.5-flash",
+        **used(1519, 125),
+        "gen_ai.usage.experimental.reasoning_tokens": 80,
+    }
+    assert read_tokens(process(old, scope="gcp.vertex.agent")) == (1519, 205, None, None, 80)
+    # Where a total says that it is in there, it is.
+    assert read_tokens(process({**old, "gen_ai.usage.total_tokens": 1644}, scope="gcp.vertex.agent"))[1] == 125
+    both = {**old, **used(1519, 205), "gen_ai.usage.reasoning.output_tokens": 80}
+    assert read_tokens(process(both, scope="gcp.vertex.agent")) == (1519, 205, None, None, 80)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "write", "hour"),
+    [
+        ({"gen_ai.usage.cache_write.input_tokens": 300}, 300, None),
+        (
+            {
+                "gen_ai.usage.cache_write.input_tokens": 300,
+                "anthropic.usage.cache_creation.ephemeral_5m_input_tokens": 200,
+                "anthropic.usage.cache_creation.ephemeral_1h_input_tokens": 100,
+            },
+            300,
+            100,
+        ),
+        (
+            {"gen_ai.usage.details.ephemeral_1h_input_tokens": 100, "gen_ai.usage.details.cache_write_tokens": 300},
+            300,
+            100,
+        ),
+        # langchain-anthropic: the sum is 0 where the lifetimes are told
+        (
+            {
+                "gen_ai.usage.input_token_details": (
+                    "{'cache_creation': 0, 'ephemeral_5m_input_tokens': 200, 'ephemeral_1h_input_tokens': 100}"
+                )
+            },
+            300,
+            100,
+        ),
+        ({"anthropic.usage.cache_creation.ephemeral_5m_input_tokens": 200}, 200, None),
+        (
+            {
+                "gen_ai.usage.raw": (
+                    '{"cache_creation_input_tokens": 300, "cache_creation": {"ephemeral_1h_input_tokens": 100}}'
+                )
+            },
+            300,
+            100,
+        ),
+    ],
+)
+def test_cache_writes_by_lifetime(call: Call, attributes: dict[str, Any], write: int, hour: int | None) -> None:
+    record = call({**used(1000), **attributes})
+    assert (record.input_tokens, record.cache_write_tokens, record.cache_write_1h_tokens) == (1000, write, hour)
+    assert not record.suspect
+
+
+READ, REASONING = "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.reasoning.output_tokens"
+WRITE, HOUR = "gen_ai.usage.cache_write.input_tokens", "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
+FIVE, TOTAL = "anthropic.usage.cache_creation.ephemeral_5m_input_tokens", "gen_ai.usage.total_tokens"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "suspect"),
+    [
+        ({}, False),
+        (used(100), False),
+        # cache is more than the input of a provider that counts it there
+        ({**used(22), READ: 30}, True),
+        ({**used(22), READ: 30, "gen_ai.provider.name": "anthropic"}, False),
+        ({**used(22), READ: 30, "gen_ai.request.model": "claude-sonnet-4-5"}, False),
+        ({**used(22), READ: 30, "gen_ai.provider.name": "acme"}, False),
+        ({**used(22), READ: 30, TOTAL: 57}, False),
+        ({**used(22), READ: 30, TOTAL: 27}, True),
+        ({**used(30), READ: 30}, False),
+        ({**used(None), READ: 30}, False),
+        # reasoning is more than the output it is in
+        ({**used(100, 50), REASONING: 80}, True),
+        ({**used(100, 50), REASONING: 80, "gen_ai.provider.name": "gcp.gemini"}, False),
+        ({**used(100, 80), REASONING: 80}, False),
+        ({**used(100, None), REASONING: 80}, False),
+        # totals that emitters make
+        ({**used(100), TOTAL: 105}, False),
+        ({**used(100), READ: 30, WRITE: 10, TOTAL: 145}, False),
+        ({**used(100), READ: 30, WRITE: 10, TOTAL: 135}, False),
+        ({**used(100), REASONING: 3, TOTAL: 108}, False),
+        ({**used(100), TOTAL: 0}, False),
+        ({**used(100, None), TOTAL: 100}, False),
+        ({**used(100), TOTAL: 150, "gen_ai.provider.name": "gcp.gemini"}, False),
+        # and one that none makes
+        ({**used(100), TOTAL: 104}, True),
+        ({**used(100), TOTAL: 1518}, True),
+        ({**used(0, 0), TOTAL: 1518}, True),
+        ({**used(100), TOTAL: 90, "gen_ai.provider.name": "gcp.gemini"}, True),
+        # cache writes by lifetime are more than all cache writes
+        ({**used(100), WRITE: 10, HOUR: 10}, False),
+        ({**used(100), WRITE: 10, HOUR: 11}, True),
+        ({**used(100), WRITE: 10, FIVE: 8, HOUR: 8}, True),
+        # no call can have used that
+        ({**used(MAX_TOKENS), READ: MAX_TOKENS, WRITE: 1}, True),
+    ],
+)
+def test_counts_that_contradict_each_other(call: Call, attributes: dict[str, Any], suspect: bool) -> None:
+    assert call(attributes).suspect is suspect
 
 
 def test_totals_and_sums_of_agents_are_no_tokens(call: Call) -> None:
@@ -161,12 +290,22 @@ def test_unreadable_tokens_are_unknown_not_0(call: Call) -> None:
 
 def test_a_sum_that_no_call_can_have_used_is_unknown() -> None:
     most = Tokens(input=MAX_TOKENS, output=5, cache_read=MAX_TOKENS, cache_write=1)
-    assert inclusive(most, total=None, excludes_cache=False, gemini=False) == Tokens(output=5)
+    assert inclusive(most, total=None, excludes_cache=False, gemini=False) == Tokens(output=5, suspect=True)
     most = Tokens(input=5, output=MAX_TOKENS - 1, reasoning=MAX_TOKENS)
-    assert inclusive(most, total=None, excludes_cache=False, gemini=True) == Tokens(input=5)
+    assert inclusive(most, total=None, excludes_cache=False, gemini=True) == Tokens(input=5, suspect=True)
 
 
 count = st.none() | st.integers(0, 50) | st.integers(0, MAX_TOKENS)
+
+
+@given(kept=st.tuples(count, count, count))
+def test_lifetimes_make_a_sum_only_where_there_is_none(kept: tuple[int | None, int | None, int | None]) -> None:
+    write, hour, suspect = written(*kept)
+    assert write is None or write <= MAX_TOKENS
+    if kept[0]:
+        assert (write, hour) == (kept[0], kept[2])
+    elif write:
+        assert (write, suspect) == ((kept[1] or 0) + (kept[2] or 0), False)
 
 
 @given(
@@ -174,11 +313,11 @@ count = st.none() | st.integers(0, 50) | st.integers(0, MAX_TOKENS)
     total=count,
     excludes_cache=st.booleans(),
     gemini=st.booleans(),
+    excludes_reasoning=st.booleans(),
+    counts_cache=st.booleans(),
 )
-def test_parts_never_exceed_their_whole(
-    reported: Tokens, total: int | None, excludes_cache: bool, gemini: bool
-) -> None:
-    used = inclusive(reported, total=total, excludes_cache=excludes_cache, gemini=gemini)
+def test_parts_never_exceed_their_whole(reported: Tokens, **known: Any) -> None:
+    used = inclusive(reported, **known)
     if used.input is not None:
         assert (used.cache_read or 0) + (used.cache_write or 0) <= used.input <= MAX_TOKENS
     if used.output is not None:

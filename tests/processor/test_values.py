@@ -117,6 +117,13 @@ def test_credits() -> None:
         ("x" * 300, "x" * 256),
         ("é" * 300, "é" * 256),
         ("[Scrubbed due to 'session']", None),
+        ('"web"', "web"),
+        ('"\\"web\\""', "web"),
+        ('"a\\u0000b"', "ab"),
+        ('"\\ud800"', "\ufffd"),
+        ('""', None),
+        ('"open', '"open'),
+        ('"a" and "b"', '"a" and "b"'),
         (42, "42"),
         (42.0, "42"),
         (0, "0"),
@@ -171,4 +178,8 @@ def test_documents() -> None:
     assert dig(document('"web"'), ()) == "web"
     assert document(json.dumps({"logprobs": "x" * 2**16})) is None
     assert document("{'python': 'repr'}") is None
+    assert document("{'audio': 0, 'cache_read': 1024, 'none': None}") == {"audio": 0, "cache_read": 1024}
+    assert document("{'cache_read': 1024, 'nested': {'audio': 0}}") is None
+    assert document("{'cache_read': " + "9" * 5000 + "}") is None
+    assert document("{}") == {}
     assert dig([1], ("a",)) is None

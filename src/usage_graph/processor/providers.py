@@ -8,11 +8,16 @@ from functools import lru_cache
 
 FRAMEWORKS = frozenset(
     {
+        "agent_framework",
         "agno",
+        "ai_sdk",
         "autogen",
         "crewai",
+        "dspy",
+        "gateway",
         "gcp.vertex.agent",
         "github",
+        "github_copilot",
         "haystack",
         "langchain",
         "langgraph",
@@ -20,11 +25,16 @@ FRAMEWORKS = frozenset(
         "litellm_proxy",
         "llama_index",
         "llamaindex",
+        "mastra",
+        "microsoft.agent_framework",
+        "openai_agents",
         "pydantic_ai",
         "semantic_kernel",
         "smolagents",
+        "spring_ai",
         "strands",
         "strands_agents",
+        "vercel",
         "_other",
     }
 )
@@ -67,6 +77,7 @@ ALIASES = {
     "openrouter": "openrouter",
     "perplexity": "perplexity",
     "together": "together",
+    "together_ai": "together",
     "togetherai": "together",
     "vertex": "gcp.vertex_ai",
     "vertex_ai": "gcp.vertex_ai",
@@ -95,6 +106,7 @@ MODEL_PREFIXES = (
     (("deepseek",), "deepseek"),
     (("grok",), "x_ai"),
     (("sonar",), "perplexity"),
+    (("accounts/fireworks/",), "fireworks"),
     (("kimi", "moonshot"), "moonshot_ai"),
 )
 

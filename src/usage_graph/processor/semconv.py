@@ -1,17 +1,30 @@
-"""Attribute names, as one table: which span is an LLM call, and which keys hold which field, best first.
+"""Attribute names, as one table: which keys hold which field, best first.
 
-A new dialect is new rows here and nothing elsewhere. What no row names is never read: this table is the allow-list that
-keeps prompts, completions and tool arguments out. Sources of the rows:
+A new dialect is new rows here, in ``documents`` (fields inside JSON) and in ``marks`` (which span is an LLM call), and
+nothing elsewhere. What no row names is never read: these tables are the allow-list that keeps prompts, completions and
+tool arguments out. Sources of the rows:
 
 - OpenTelemetry GenAI semantic conventions, current (semantic-conventions-genai) and deprecated (up to 1.36);
 - OpenInference 0.1.42; Traceloop / OpenLLMetry 0.40 to 0.62; Vercel AI SDK 3 to 7; Pydantic AI 0.8 to 2, Logfire 5;
-- besides, where the same rows serve: OpenLIT, LangSmith, Langfuse, LiteLLM, Strands, Google ADK, Claude Code's spans,
-  Bedrock via botocore, gateways (Cloudflare, OpenRouter), Sentry.
+- OpenLIT 1.33 to 1.45, LangSmith, Langfuse 3 to 5, LiteLLM, Strands, Google ADK 1 and 2, Bedrock via botocore, the
+  Anthropic SDK's own spans, MLflow, Braintrust, Sentry, GitHub Copilot, Claude Code's spans;
+- gateways: Cloudflare, OpenRouter, Bifrost.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from usage_graph.processor.documents import DOCUMENTS
+from usage_graph.processor.identifiers import bare_request_id, request_id, response_id
+from usage_graph.processor.marks import (
+    AGENT_ENTITY,
+    AGENT_RUN_KEY,
+    EXCLUSIVE_OUTPUT_KEY,
+    EXCLUSIVE_SCOPES,
+    LEAF_RULES,
+    LOGFIRE_SPAN_TYPE,
+    SPAN_TYPE,
+)
 from usage_graph.processor.providers import fold
 from usage_graph.processor.values import charge, credit, nano_credit, text, tokens, usd
 
@@ -42,8 +55,8 @@ def _metadata(*names: str) -> tuple[str, ...]:
     return (
         *(f"traceloop.association.properties.{name}" for name in names),
         *(f"langsmith.metadata.{name}" for name in names),
-        *(f"ai.telemetry.metadata.{name}" for name in camel),
-        *(f"ai.settings.context.{name}" for name in camel),
+        *(f"ai.telemetry.metadata.{name}" for name in dict.fromkeys((*camel, *names))),
+        *(f"ai.settings.context.{name}" for name in dict.fromkeys((*camel, *names))),
     )
 
 
@@ -54,6 +67,8 @@ PROVIDER_KEYS = (
     "llm.system",
     "ai.model.provider",
     "gen_ai.model.provider",
+    "gen_ai.llm.provider",
+    "mlflow.llm.provider",
     "langsmith.metadata.ls_provider",
     "traceloop.association.properties.ls_provider",
 )
@@ -66,6 +81,8 @@ INPUT_KEYS = (
     "ai.usage.promptTokens",
     "ai.usage.tokens",
     "decision.token_count.input",
+    "gen_ai.token.usage.input",
+    "gen_ai.response.prompt_tokens",
     "braintrust.metrics.prompt_tokens",
     "input_tokens",
 )
@@ -77,6 +94,8 @@ OUTPUT_KEYS = (
     "ai.usage.outputTokens",
     "ai.usage.completionTokens",
     "decision.token_count.output",
+    "gen_ai.token.usage.output",
+    "gen_ai.response.completion_tokens",
     "braintrust.metrics.completion_tokens",
     "output_tokens",
 )
@@ -88,6 +107,8 @@ COST_KEYS = (
     "gen_ai.cost.total_cost",
     "llm.cost.total",
     "operation.cost",
+    "gen_ai.token.cost.total",
+    "opencode.llm.cost.total",
 )
 
 # What a span says; names and order are those of `reading.Found`.
@@ -101,6 +122,7 @@ SPAN_FIELDS = (
             "ai.telemetry.functionId",
             "traceloop.entity.path",
             "gen_ai.prompt.name",
+            "langfuse.observation.prompt.name",
             "langfuse.trace.name",
             "gen_ai.workflow.name",
             "traceloop.workflow.name",
@@ -114,9 +136,10 @@ SPAN_FIELDS = (
             "gen_ai.agent.name",
             "agent.name",
             "agent_name",
-            "traceloop.association.properties.lc_agent_name",
+            *_metadata("lc_agent_name"),
             "graph.node.name",
             "gen_ai.agent.id",
+            "github.copilot.agent.type",
         ),
     ),
     Field(
@@ -128,7 +151,9 @@ SPAN_FIELDS = (
             "langfuse.session.id",
             "gen_ai.conversation.id",
             *_metadata("session_id", "thread_id", "conversation_id", "chat_id"),
+            "gcp.vertex.agent.session_id",
             "copilot_chat.chat_session_id",
+            "mlflow.trace.session",
             "conversation.id",
             "cursor.conversation.id",
         ),
@@ -148,6 +173,7 @@ SPAN_FIELDS = (
             "metadata.user_api_key_end_user_id",
             "metadata.user_api_key_user_id",
             *_metadata("user_id"),
+            "mlflow.trace.user",
             "user.account_uuid",
             "user.account_id",
             "user.email",
@@ -161,8 +187,13 @@ SPAN_FIELDS = (
             "usage_graph.channel",
             "channel",
             *_metadata("channel"),
+            "langfuse.trace.metadata.channel",
+            "langfuse.observation.metadata.channel",
+            "metadata.channel",
             "query_source",
             "github.copilot.initiator",
+            "cursor.surface",
+            "cursor.entrypoint",
         ),
     ),
     Field("service", text, ("service.name", "gen_ai.application_name")),
@@ -183,8 +214,12 @@ SPAN_FIELDS = (
             "embedding.model_name",
             "reranker.model_name",
             "llm.model_name",
+            "decision.request.model_name",
+            "decision.model_name",
             "langfuse.observation.model.name",
             "mlflow.llm.model",
+            "gen_ai.llm.model",
+            *_metadata("ls_model_name"),
             "model",
         ),
     ),
@@ -196,6 +231,7 @@ SPAN_FIELDS = (
             "llm.response.model_name",
             "ai.response.model",
             "llm.model_name",
+            "decision.response.model_name",
             "langfuse.observation.model.name",
         ),
     ),
@@ -212,10 +248,15 @@ SPAN_FIELDS = (
             "gen_ai.usage.details.cache_read_tokens",
             "gen_ai.usage.details.cache_read_input_tokens",
             "gen_ai.usage.details.cached_tokens",
+            "gen_ai.usage.cached_input_tokens",
+            "gen_ai.usage.cached_tokens",
+            "gen_ai.usage.input_tokens_details.cached_tokens",
+            "gen_ai.usage.prompt_tokens_details.cached_tokens",
             "llm.token_count.prompt_details.cache_read",
             "llm.token_count.prompt_details.cache_input",
             "ai.usage.inputTokenDetails.cacheReadTokens",
             "ai.usage.cachedInputTokens",
+            "braintrust.metrics.prompt_cached_tokens",
             "cache_read_tokens",
         ),
     ),
@@ -230,9 +271,20 @@ SPAN_FIELDS = (
             "gen_ai.usage.input_tokens.cache_write",
             "gen_ai.usage.details.cache_write_tokens",
             "gen_ai.usage.details.cache_creation_input_tokens",
+            "gen_ai.usage.cache_write_tokens",
+            "gen_ai.usage.cache_creation_tokens",
             "llm.token_count.prompt_details.cache_write",
             "ai.usage.inputTokenDetails.cacheWriteTokens",
+            "braintrust.metrics.prompt_cache_creation_tokens",
             "cache_creation_tokens",
+        ),
+    ),
+    Field(
+        "cache_write_5m",
+        tokens,
+        (
+            "anthropic.usage.cache_creation.ephemeral_5m_input_tokens",
+            "gen_ai.usage.details.ephemeral_5m_input_tokens",
         ),
     ),
     Field(
@@ -251,11 +303,15 @@ SPAN_FIELDS = (
             "gen_ai.usage.reasoning_tokens",
             "gen_ai.usage.output_tokens.reasoning",
             "gen_ai.usage.details.reasoning_tokens",
+            "gen_ai.usage.output_tokens_details.reasoning_tokens",
+            "gen_ai.usage.completion_tokens_details.reasoning_tokens",
             "llm.token_count.completion_details.reasoning",
             "llm.usage.reasoning_tokens",
             "ai.usage.reasoningTokens",
             "ai.usage.outputTokenDetails.reasoningTokens",
             "codex.usage.reasoning_output_tokens",
+            "braintrust.metrics.completion_reasoning_tokens",
+            EXCLUSIVE_OUTPUT_KEY[0],
         ),
     ),
     # Never added to anything: it tells only what the parts include.
@@ -267,16 +323,46 @@ SPAN_FIELDS = (
             "llm.usage.total_tokens",
             "llm.token_count.total",
             "ai.usage.totalTokens",
+            "gen_ai.token.usage.total",
+            "braintrust.metrics.tokens",
         ),
     ),
     Field("cost", charge, COST_KEYS),
-    Field("input_cost", usd, ("gen_ai.usage.input_cost", "gen_ai.cost.input_cost", "llm.cost.prompt")),
-    Field("output_cost", usd, ("gen_ai.usage.output_cost", "gen_ai.cost.output_cost", "llm.cost.completion")),
+    Field(
+        "input_cost",
+        usd,
+        ("gen_ai.usage.input_cost", "gen_ai.cost.input_cost", "llm.cost.prompt", "gen_ai.token.cost.input"),
+    ),
+    Field(
+        "output_cost",
+        usd,
+        ("gen_ai.usage.output_cost", "gen_ai.cost.output_cost", "llm.cost.completion", "gen_ai.token.cost.output"),
+    ),
+    Field(
+        "cache_read_cost",
+        usd,
+        ("gen_ai.cost.cache_read_cost", "llm.cost.prompt_details.cache_read", "llm.cost.prompt_details.cache_input"),
+    ),
+    Field("cache_write_cost", usd, ("gen_ai.cost.cache_creation_cost", "llm.cost.prompt_details.cache_write")),
     Field("credits", credit, ("usage_graph.credits",)),
     Field("nano_credits", nano_credit, ("github.copilot.nano_aiu",)),
-    Field("service_tier", text, ("openai.response.service_tier", "gen_ai.openai.response.service_tier")),
+    Field(
+        "service_tier",
+        text,
+        (
+            "openai.response.service_tier",
+            "gen_ai.openai.response.service_tier",
+            "anthropic.response.service_tier",
+            "gen_ai.response.service_tier",
+        ),
+    ),
     Field("error_type", text, ("error.type", "exception.type", "error.code")),
     Field("level", text, ("langfuse.observation.level",)),
+    Field("response_id", response_id, ("gen_ai.response.id", "ai.response.id")),
+    # Claude Code writes its request's id as the response's.
+    Field("request_id", request_id, ("anthropic.request.id", "gen_ai.response.id")),
+    # Claude Code's, whatever serves the model; elsewhere any application's.
+    Field("bare_request_id", bare_request_id, ("request_id",)),
 )
 
 # Where the span says nothing, the scope's and then the resource's attributes may. Their `session.id` is a window or a
@@ -294,6 +380,7 @@ INHERITED_FIELDS = (
 RESOURCE_FIELDS = (
     Field("service", text, ("service.name",)),
     Field("environment", text, ("deployment.environment.name", "deployment.environment", "langfuse.environment")),
+    Field("instance", text, ("service.instance.id",)),
     Field("project", _project, ("usage_graph.project", "openinference.project.name")),
 )
 
@@ -301,186 +388,23 @@ UNKNOWN_SERVICE = "unknown_service"
 """What OpenTelemetry SDKs call a service that has no name, sometimes followed by a colon and the program."""
 
 
-class Document(NamedTuple):
-    """A key whose value is JSON (or a kvlist), and where in it fields are that no plain key gave.
+LEAF_KEYS: frozenset[str] = frozenset((*(rule.key for rule in LEAF_RULES), *PROVIDER_KEYS, SPAN_TYPE))
+"""Every LLM call has one of these attributes."""
 
-    ``exclusive``: where the document also gave the input, one of these names in it says that the input leaves
-    cached tokens out.
-    """
+IDENTITY = ("agent", "conversation", "user", "channel")
+IDENTITY_KEYS: frozenset[str] = frozenset(key for field in SPAN_FIELDS if field.name in IDENTITY for key in field.keys)
+"""Keys that tell whom calls are for, on a call or on a span above it."""
 
-    key: str
-    paths: Mapping[str, tuple[tuple[str, ...], ...]]
-    exclusive: frozenset[str] = frozenset()
-
-
-# Usage objects in the shapes of OpenAI's chat and responses APIs and Anthropic's messages API.
-_PROVIDER_USAGE: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "cache_read": (
-        ("prompt_tokens_details", "cached_tokens"),
-        ("input_tokens_details", "cached_tokens"),
-        ("cache_read_input_tokens",),
-    ),
-    "cache_write": (("cache_creation_input_tokens",),),
-    "cache_write_1h": (("cache_creation", "ephemeral_1h_input_tokens"),),
-    "reasoning": (
-        ("completion_tokens_details", "reasoning_tokens"),
-        ("output_tokens_details", "reasoning_tokens"),
-        ("output_tokens_details", "thinking_tokens"),
-    ),
-}
-
-DOCUMENTS = (
-    Document("gen_ai.usage.raw", _PROVIDER_USAGE),
-    Document(
-        "ai.response.providerMetadata",
-        {
-            "cache_read": (
-                ("openai", "cachedPromptTokens"),
-                ("azure", "cachedPromptTokens"),
-                ("anthropic", "cacheReadInputTokens"),
-                ("anthropic", "usage", "cache_read_input_tokens"),
-            ),
-            "cache_write": (
-                ("anthropic", "cacheCreationInputTokens"),
-                ("anthropic", "usage", "cache_creation_input_tokens"),
-            ),
-            "cache_write_1h": (("anthropic", "usage", "cache_creation", "ephemeral_1h_input_tokens"),),
-            "reasoning": (("openai", "reasoningTokens"), ("azure", "reasoningTokens")),
-        },
-    ),
-    Document(
-        "langfuse.observation.usage_details",
-        {
-            "input": (("input",), ("input_tokens",), ("prompt_tokens",)),
-            "output": (("output",), ("output_tokens",), ("completion_tokens",)),
-            **_PROVIDER_USAGE,
-            "cache_read": (*_PROVIDER_USAGE["cache_read"], ("input_cached_tokens",)),
-            "reasoning": (*_PROVIDER_USAGE["reasoning"], ("output_reasoning_tokens",)),
-            "total": (("total",), ("total_tokens",)),
-        },
-        exclusive=frozenset({"cache_read_input_tokens", "input_cached_tokens", "cache_creation_input_tokens"}),
-    ),
-    Document("langfuse.observation.cost_details", {"cost": (("total",),)}),
-    Document(
-        "mlflow.chat.tokenUsage",
-        {"input": (("input_tokens",),), "output": (("output_tokens",),), "total": (("total_tokens",),)},
-    ),
-    Document("mlflow.llm.cost", {"cost": (("total_cost",),)}),
-    Document(
-        "braintrust.metrics",
-        {"input": (("prompt_tokens",),), "output": (("completion_tokens",),)},
-    ),
-    Document(
-        "metadata",
-        {"conversation": (("session_id",), ("thread_id",)), "channel": (("channel",),)},
-    ),
-    Document("langfuse.trace.metadata.channel", {"channel": ((),)}),
-)
-
-
-class LeafRule(NamedTuple):
-    """If the span has ``key``, this rule decides: an LLM call of that operation, or (``None``) no LLM call."""
-
-    key: str
-    operation: Callable[[str], str | None]
-
-
-def _one_of(**operations: str) -> Callable[[str], str | None]:
-    return lambda value: operations.get(value.lower())
-
-
-_VERCEL = {"doGenerate": "chat", "doStream": "chat", "doEmbed": "embeddings", "doRerank": "rerank"}
-
-
-def _vercel(value: str) -> str | None:
-    """``ai.generateText.doGenerate`` is the call; ``ai.generateText`` around it repeats what it used."""
-    step = value.rpartition(".")[2]
-    return _VERCEL.get(step) or ("other" if step[:2] == "do" and step[2:3].isupper() else None)
-
-
-# What calls an agent, a tool, a chain or a workflow repeats what the LLM calls inside used, or used nothing.
-_GEN_AI = _one_of(
-    chat="chat",
-    generate_content="chat",
-    generate="chat",
-    text_completion="completion",
-    completion="completion",
-    embeddings="embeddings",
-    embedding="embeddings",
-    rerank="rerank",
-    image_generation="image",
-    speech="audio",
-    transcription="audio",
-    decide="other",
-)
-
-OPERATION_KEY = "gen_ai.operation.name"
-
-LEAF_RULES = (
-    LeafRule(
-        "openinference.span.kind", _one_of(llm="chat", embedding="embeddings", reranker="rerank", decision="other")
-    ),
-    LeafRule("langfuse.observation.type", _one_of(generation="chat", embedding="embeddings")),
-    LeafRule("langsmith.span.kind", _one_of(llm="chat", embedding="embeddings")),
-    LeafRule(OPERATION_KEY, _GEN_AI),
-    LeafRule("ai.operationId", _vercel),
-    LeafRule("traceloop.span.kind", _one_of()),
-    LeafRule(
-        "llm.request.type",
-        _one_of(chat="chat", completion="completion", embedding="embeddings", rerank="rerank"),
-    ),
-)
-"""Tried in order; the first whose key is present decides. Without any, see ``leaf.operation``."""
-
-MODEL_KEYS = ("gen_ai.request.model", "gen_ai.response.model")
-"""What a span without any of these marks needs, besides a provider and tokens, to be an LLM call.
-
-Not every model key: an "agent run" of Pydantic AI before 2 has sums of tokens and a ``model_name``.
-"""
-
-NEVER_LEAF_SCOPES = ("codex", "gemini-cli")
-"""Scopes of agents whose log events, not spans, are what counts their calls."""
-
-CLAUDE_CODE = "com.anthropic.claude_code"
-SPAN_TYPE = "span.type"
-LLM_REQUEST = "llm_request"
-
-LOGFIRE_SPAN_TYPE = "logfire.span_type"
-PENDING_SPAN = "pending_span"
-"""Logfire announces a span that has begun; the span itself follows."""
-
-
-class ExclusiveScope(NamedTuple):
-    """Emitters whose input leaves cached tokens out, although the conventions include them.
-
-    ``providers``: only for these (all, if empty). ``unless``: the span has none of these keys.
-    """
-
-    scope: str
-    providers: tuple[str, ...] = ()
-    unless: tuple[str, ...] = ()
-
-
-EXCLUSIVE_SCOPES = (
-    ExclusiveScope("openlit", providers=("anthropic", "aws.bedrock")),
-    ExclusiveScope("opentelemetry.instrumentation.botocore"),
-    ExclusiveScope(CLAUDE_CODE),
-    # The AI SDK up to 5; from 6 on it writes these details, and an input that includes them.
-    ExclusiveScope(
-        "ai",
-        providers=("anthropic", "aws.bedrock"),
-        unless=tuple(
-            f"ai.usage.inputTokenDetails.{part}" for part in ("noCacheTokens", "cacheReadTokens", "cacheWriteTokens")
-        ),
-    ),
-)
+TELLING_KEYS: frozenset[str] = LEAF_KEYS | IDENTITY_KEYS
+"""A span with none of these is no LLM call and tells nothing of those below it. It need not be read further."""
 
 WANTED: frozenset[str] = (
     frozenset(key for field in SPAN_FIELDS for key in field.keys)
     | {document.key for document in DOCUMENTS}
     | {rule.key for rule in LEAF_RULES}
+    | {key for rule in LEAF_RULES for key in rule.misnamed[1]}
     | {key for scope in EXCLUSIVE_SCOPES for key in scope.unless}
-    | {SPAN_TYPE, LOGFIRE_SPAN_TYPE}
+    | {SPAN_TYPE, LOGFIRE_SPAN_TYPE, AGENT_RUN_KEY, AGENT_ENTITY[2], *EXCLUSIVE_OUTPUT_KEY}
 )
 """Every span attribute that anything here reads. Decoders keep nothing else."""
 
@@ -488,6 +412,3 @@ WANTED_RESOURCE: frozenset[str] = frozenset(
     key for field in (*INHERITED_FIELDS, *RESOURCE_FIELDS) for key in field.keys
 )
 """The same for resources; a scope's attributes are read under the same names."""
-
-LEAF_KEYS: frozenset[str] = frozenset((*(rule.key for rule in LEAF_RULES), *PROVIDER_KEYS, SPAN_TYPE))
-"""Every LLM call has one of these attributes. A span with none of them need not be read further."""

@@ -1,15 +1,26 @@
-"""Spans in, usage records out: one LLM call, one record. No I/O; the clock is an argument."""
+"""Spans in, observations of LLM calls out: one span, one observation. No I/O; the clock is an argument."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from usage_graph.observation import Ancestor, Observation
 from usage_graph.processor import leaf, providers
-from usage_graph.processor.cost import Pricing, reported_nano
-from usage_graph.processor.reading import Found, Origin, origin, read
-from usage_graph.processor.tokens import Tokens, excludes_cache, inclusive
-from usage_graph.processor.values import AttributeValue
-from usage_graph.usage import UsageRecord, record_id
+from usage_graph.processor.charges import reported
+from usage_graph.processor.cost import Pricing
+from usage_graph.processor.leaf import NoCall
+from usage_graph.processor.marks import (
+    AGENT_ENTITY,
+    CLAUDE_CODE,
+    EXCLUSIVE_OUTPUT_KEY,
+    STREAMED_TWICE,
+    TRUSTED_SCOPES,
+    has_any,
+)
+from usage_graph.processor.reading import Found, Identity, Origin, origin, project_in, read, read_identity
+from usage_graph.processor.tokens import Tokens, habits, inclusive, written
+from usage_graph.processor.values import AttributeValue, text
+from usage_graph.usage import DEFAULT_PROJECT, UsageRecord, record_id
 
 
 class Resource(NamedTuple):
@@ -46,6 +57,18 @@ class Rejection(NamedTuple):
     reason: str
 
 
+class NotACall(NamedTuple):
+    """A span that is no LLM call, but may be above some: ``ancestor`` is what it then tells of them.
+
+    ``certain``: its attributes say that it belongs to a trace of LLM calls; else it matters only if the trace is known
+    to have some. ``unrecognised``: it has token counts, and no rule says what it is.
+    """
+
+    ancestor: Ancestor
+    certain: bool
+    unrecognised: bool
+
+
 NO_TRACE_ID = Rejection("span has no trace id (16 bytes, not all zero)")
 NO_SPAN_ID = Rejection("span has no span id (8 bytes, not all zero)")
 NO_START = Rejection("span has no start time (start_time_unix_nano is 0)")
@@ -60,7 +83,6 @@ _LONGEST_NS = 7 * 24 * _HOUR_NS
 """No call takes over a week: such an end is a wrong clock, and sums of such durations would leave 64 bits."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATUS_ERROR = 2
-_DEFAULT_PROJECT = "default"
 
 
 def check(trace_id: bytes, span_id: bytes, start_ns: int, end_ns: int, now_ns: int) -> Rejection | None:
@@ -81,8 +103,13 @@ def check(trace_id: bytes, span_id: bytes, start_ns: int, end_ns: int, now_ns: i
     return ENDS_IN_FUTURE if end_ns > now_ns + _HOUR_NS else None
 
 
+def project_of(resource: Resource, scope: Scope, named: str | None) -> str:
+    """The project of what a scope of a resource sends: the request's, already checked, else the resource's own."""
+    return named or project_in(resource.attributes)
+
+
 class Processor:
-    """Turns spans into usage records. Not for two threads at once: it remembers the last resource and scope."""
+    """Turns spans into observations. Not for two threads at once: it remembers the last resource and scope."""
 
     def __init__(self, *, pricing: Pricing) -> None:
         self._pricing = pricing
@@ -90,10 +117,10 @@ class Processor:
         self._now_ns = 0
         self._from: tuple[Resource, Scope, Origin] | None = None
 
-    def record(
+    def observe(
         self, resource: Resource, scope: Scope, span: Span, *, project: str | None, now: datetime
-    ) -> UsageRecord | Rejection | None:
-        """The span's usage record; a ``Rejection`` if it can be none; ``None`` if it is not an LLM call.
+    ) -> Observation | NotACall | Rejection:
+        """What the span tells of an LLM call; a ``Rejection`` if it can be neither a call nor above one.
 
         ``project`` is the request's, already checked; without one, the resource's, else ``default``. Never raises,
         whatever the attributes hold.
@@ -102,70 +129,72 @@ class Processor:
             self._now, self._now_ns = now, int(now.timestamp() * 10**9)
         if rejection := check(span.trace_id, span.span_id, span.start_ns, span.end_ns, self._now_ns):
             return rejection
-        operation = leaf.operation(scope.name, span.attributes)
-        if operation is None:
-            return None
-        return self._call(resource, scope, span, operation, project)
-
-    def _call(
-        self, resource: Resource, scope: Scope, span: Span, operation: str, project: str | None
-    ) -> UsageRecord | None:
-        found = read(span.attributes)
-        provider = found.provider or _infer_provider(found)
-        used = _tokens(scope.name, provider, found, span.attributes)
-        failed = span.status_code == _STATUS_ERROR or found.error_type is not None or found.level == "ERROR"
-        if used.input is None and used.output is None and not failed and scope.name.startswith("logfire."):
-            # A streamed call: the span "streaming response from ..." beside this one has the usage.
-            return None
+        judged = leaf.judge(scope.name, span.attributes)
         around = self._origin(resource, scope)
-        started_at = _EPOCH + timedelta(microseconds=span.start_ns // 1000)
-        project = project or around.project or _DEFAULT_PROJECT
-        agent = found.agent or around.agent
-        reported = reported_nano(found, used, span.attributes)
-        return UsageRecord(
-            project=project,
-            started_at=started_at,
-            id=record_id(project, span.trace_id, span.span_id),
-            trace_id=span.trace_id,
-            span_id=span.span_id,
-            duration_us=_duration_us(span),
-            failed=failed,
-            error_type=found.error_type,
-            source=found.source or around.source or ("agent" if agent else operation),
-            operation=operation,
-            name=found.name or around.name,
-            agent=agent,
-            conversation=found.conversation or around.conversation,
-            user_id=found.user or around.user,
-            channel=found.channel or around.channel,
-            service=around.service or found.service,
-            environment=around.environment or found.environment,
-            provider=provider,
-            request_model=found.request_model,
-            response_model=found.response_model,
-            input_tokens=used.input,
-            output_tokens=used.output,
-            cache_read_tokens=used.cache_read,
-            cache_write_tokens=used.cache_write,
-            reasoning_tokens=used.reasoning,
-            cost_nano=self._computed(provider, found, used, started_at) if reported is None else reported,
-            cost_reported=reported is not None,
-            credits_nano=found.credits if found.credits is not None else found.nano_credits or 0,
-        )
+        project = project or around.project or DEFAULT_PROJECT
+        if isinstance(judged, NoCall):
+            return _beside(span, judged, around, project)
+        return self._call(scope.name, span, judged, around, project)
 
-    def _computed(self, provider: str | None, found: Found, used: Tokens, at: datetime) -> int | None:
-        return self._pricing.cost_nano(
+    def _call(self, scope: str, span: Span, operation: str, around: Origin, project: str) -> Observation | NotACall:
+        attributes = span.attributes
+        found = read(attributes)
+        provider = found.provider or _infer_provider(found)
+        used = _tokens(scope, provider, found, attributes)
+        failed = span.status_code == _STATUS_ERROR or found.error_type is not None or found.level == "ERROR"
+        if used.input is None and used.output is None and not failed and scope.startswith(STREAMED_TWICE):
+            # A streamed call: the span "streaming response from ..." beside this one has the usage.
+            return _beside(span, leaf.AROUND, around, project)
+        agent = found.agent or around.agent
+        source = found.source or around.source
+        cost = reported(found, used, attributes)
+        # Positional: names would cost a tenth of all that is done for a span here.
+        record = UsageRecord(
+            project,
+            _EPOCH + timedelta(microseconds=span.start_ns // 1000),
+            record_id(project, span.trace_id, span.span_id),
+            span.trace_id,
+            span.span_id,
+            _duration_us(span),
+            failed,
+            found.error_type,
+            source or ("agent" if agent else operation),
+            operation,
+            found.name or around.name,
+            agent,
+            found.conversation or around.conversation,
+            found.user or around.user,
+            found.channel or around.channel,
+            around.service or found.service,
+            around.environment or found.environment,
             provider,
             found.request_model,
             found.response_model,
-            at,
             used.input,
             used.output,
             used.cache_read,
             used.cache_write,
-            cache_write_1h=used.cache_write_1h,
-            reasoning=used.reasoning,
-            service_tier=found.service_tier,
+            used.reasoning,
+            None if cost is None else cost.total,
+            cost is not None,
+            found.credits if found.credits is not None else found.nano_credits or 0,
+            used.cache_write_1h,
+            cost and cost.input,
+            cost and cost.cache_read,
+            cost and cost.cache_write,
+            cost and cost.output,
+            found.service_tier,
+            used.suspect,
+        )
+        return Observation(
+            record if cost is not None else self._pricing.price(record),
+            _parent(span),
+            found.response_id,
+            found.request_id or (found.bare_request_id if scope.startswith(CLAUDE_CODE) else None),
+            scope.startswith(TRUSTED_SCOPES),
+            source is None,
+            text(scope) or "",
+            around.instance or found.service,
         )
 
     def _origin(self, resource: Resource, scope: Scope) -> Origin:
@@ -174,6 +203,39 @@ class Processor:
         if last is None or last[0] is not resource or last[1] is not scope:
             self._from = last = resource, scope, origin(resource.attributes, scope.attributes)
         return last[2]
+
+
+def _beside(span: Span, judged: NoCall, around: Origin, project: str) -> NotACall:
+    if judged is leaf.ELSEWHERE:
+        nobody = Ancestor(project, span.trace_id, span.span_id, _parent(span))
+        return NotACall(nobody, judged.certain, unrecognised=False)
+    said: Identity | Found
+    if judged.known:
+        said, used = read_identity(span.attributes), False
+    else:
+        said = found = read(span.attributes)
+        used = bool(found.input or found.output)
+    agent = said.agent
+    kind_key, kind, name_key = AGENT_ENTITY
+    if agent is None and span.attributes.get(kind_key) == kind:
+        agent = text(span.attributes.get(name_key))
+    ancestor = Ancestor(
+        project,
+        span.trace_id,
+        span.span_id,
+        _parent(span),
+        said.conversation or around.conversation,
+        said.user or around.user,
+        agent or around.agent,
+        said.channel or around.channel,
+    )
+    return NotACall(ancestor, judged.certain, unrecognised=used)
+
+
+def _parent(span: Span) -> bytes:
+    """The id of the span above; empty where there is none, or what is there cannot be one."""
+    parent = span.parent_span_id
+    return parent if len(parent) == 8 and parent != _ZERO_SPAN else b""
 
 
 def _duration_us(span: Span) -> int:
@@ -191,10 +253,14 @@ def _infer_provider(found: Found) -> str | None:
 
 
 def _tokens(scope: str, provider: str | None, found: Found, keys: Mapping[str, AttributeValue]) -> Tokens:
-    model = found.response_model or found.request_model
+    unless, counts_cache, gemini = habits(scope, provider, found.response_model or found.request_model)
+    write, hour, suspect = written(found.cache_write, found.cache_write_5m, found.cache_write_1h)
+    legacy, current = EXCLUSIVE_OUTPUT_KEY
     return inclusive(
-        Tokens(found.input, found.output, found.cache_read, found.cache_write, found.cache_write_1h, found.reasoning),
+        Tokens(found.input, found.output, found.cache_read, write, hour, found.reasoning, suspect),
         total=found.total,
-        excludes_cache=found.exclusive or excludes_cache(scope, provider, model, keys),
-        gemini=provider in ("gcp.gemini", "gcp.vertex_ai") or bool(model and "gemini" in model),
+        excludes_cache=found.exclusive or (unless is not None and not has_any(keys, unless)),
+        excludes_reasoning=legacy in keys and current not in keys,
+        gemini=gemini,
+        counts_cache=counts_cache,
     )

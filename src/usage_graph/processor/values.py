@@ -31,10 +31,13 @@ _EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 def text(value: AttributeValue) -> str | None:
     """Text of 1 to 256 characters that PostgreSQL can store; whole numbers become text.
 
-    NUL is dropped, lone surrogates become U+FFFD; blank and scrubbed text is missing.
+    NUL is dropped, lone surrogates become U+FFFD; blank and scrubbed text is missing. JSON's quotes around all of it
+    are taken off: Langfuse and MLflow write each value in JSON.
     """
     if type(value) is not str:
         return _number_text(value)
+    if value[:1] == '"':
+        value = _unquoted(value)
     if not value.isascii() or "\0" in value:
         # Bounded first: what is cut off needs no repair, and a removed NUL shortens the text only further.
         value = _storable(value[: 4 * MAX_TEXT])
@@ -42,6 +45,20 @@ def text(value: AttributeValue) -> str | None:
         value = value[:MAX_TEXT]
     if value.isspace() or not value or value.startswith(SCRUBBED):
         return None
+    return value
+
+
+def _unquoted(value: str) -> str:
+    """Without the quotes that JSON has put around it, however often."""
+    value = value[: 4 * MAX_TEXT]
+    while value[:1] == '"':
+        try:
+            inner = json.loads(value)
+        except ValueError:
+            break
+        if not isinstance(inner, str):
+            break
+        value = inner
     return value
 
 
@@ -116,7 +133,10 @@ def _decimal(value: AttributeValue) -> Decimal | None:
 
 
 def document(value: AttributeValue) -> Any:
-    """What a JSON attribute (or a kvlist) holds; ``None`` where it is not JSON or longer than ``MAX_DOCUMENT``."""
+    """What a JSON attribute (or a kvlist) holds; ``None`` where it is not JSON or longer than ``MAX_DOCUMENT``.
+
+    Of a flat mapping that Python printed, such as ``{'audio': 0, 'cache_read': 1024}``, its whole numbers.
+    """
     if not isinstance(value, str):
         return value if isinstance(value, dict) else None
     if len(value) > MAX_DOCUMENT:
@@ -124,7 +144,17 @@ def document(value: AttributeValue) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
+        return _printed(value)
+
+
+_PRINTED = re.compile(r"\{(?:'\w{1,64}': (?:\d{1,20}|None)(?:, )?)*\}", re.ASCII)
+_ENTRY = re.compile(r"'(\w+)': (\d+)", re.ASCII)
+
+
+def _printed(value: str) -> dict[str, int] | None:
+    if not _PRINTED.fullmatch(value):
         return None
+    return {name: int(number) for name, number in _ENTRY.findall(value)}
 
 
 def dig(value: Any, path: tuple[str, ...]) -> Any:
