@@ -17,10 +17,11 @@ from bench.meter import Cpu, peak_of
 from bench.references import REFERENCES, Reference
 from bench.wire import post, send
 from bench.workload import Call, Cast, calls, cast
+from usage_graph.observation import Observation
 from usage_graph.processor.cost import Pricing
 from usage_graph.processor.spans import Processor
-from usage_graph.receiver.protobuf import MEDIA_TYPE, decode_traces
-from usage_graph.receiver.request import Call as SpanCall
+from usage_graph.receiver.encoding import PROTOBUF
+from usage_graph.receiver.traces import Call as SpanCall
 from usage_graph.usage import UsageRecord
 
 SPANS_PER_REQUEST = 512
@@ -137,7 +138,7 @@ def _spans(seed: str, requests: int, people: Cast, window: str) -> list[list[Cal
 
 
 def _request(spans: Sequence[Call], compress: bool) -> bytes:
-    return post("/v1/traces", otlp.protobuf(spans), content_type=MEDIA_TYPE, compress=compress)
+    return post("/v1/traces", otlp.protobuf(spans), content_type=PROTOBUF.media_type, compress=compress)
 
 
 def _servers(database: Database, servers: dict[str, Child], sent: Sequence[Sequence[Call]]) -> Iterator[Contender]:
@@ -170,11 +171,11 @@ def _references(database: Database, dsn: str, sent: Sequence[Sequence[Call]]) ->
 def _records(sent: Sequence[Sequence[Call]]) -> list[UsageRecord]:
     processor, now, found = Processor(pricing=Pricing()), datetime.now(UTC), []
     for spans in sent:
-        for decoded in decode_traces(otlp.protobuf(spans)).spans:
+        for decoded in PROTOBUF.decode_traces(otlp.protobuf(spans)).parts:
             assert isinstance(decoded, SpanCall)
-            record = processor.record(*decoded, project=None, now=now)
-            assert isinstance(record, UsageRecord), record
-            found.append(record)
+            observed = processor.observe(*decoded, project=None, now=now)
+            assert isinstance(observed, Observation), observed
+            found.append(observed.record)
     return found
 
 

@@ -9,11 +9,13 @@ import pytest
 from bench import otlp
 from bench.records import records
 from bench.workload import Call, calls, cast
+from usage_graph.observation import Observation
 from usage_graph.processor.cost import Pricing
 from usage_graph.processor.spans import Processor
-from usage_graph.receiver import json, protobuf
-from usage_graph.receiver.request import Call as SpanCall
-from usage_graph.receiver.request import TraceRequest
+from usage_graph.receiver.encoding import JSON, PROTOBUF
+from usage_graph.receiver.request import Request
+from usage_graph.receiver.traces import Call as SpanCall
+from usage_graph.receiver.traces import Decoded
 from usage_graph.usage import UsageRecord
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
@@ -24,13 +26,13 @@ def _calls(seed: str = "s", count: int = 600, *, ordered: bool = False) -> list[
     return calls(seed, count, people=cast(1), start=START, end=END, ordered=ordered)
 
 
-def _processed(request: TraceRequest) -> list[UsageRecord]:
+def _processed(request: Request[Decoded]) -> list[UsageRecord]:
     processor, found = Processor(pricing=Pricing()), []
-    for decoded in request.spans:
+    for decoded in request.parts:
         assert isinstance(decoded, SpanCall)
-        record = processor.record(*decoded, project=None, now=END)
-        assert isinstance(record, UsageRecord)
-        found.append(record)
+        observed = processor.observe(*decoded, project=None, now=END)
+        assert isinstance(observed, Observation)
+        found.append(observed.record)
     return found
 
 
@@ -59,11 +61,11 @@ def test_calls_are_in_the_window_and_in_order_if_asked() -> None:
 
 @pytest.mark.parametrize(
     ("encode", "decode"),
-    [(otlp.protobuf, protobuf.decode_traces), (otlp.json, json.decode_traces)],
+    [(otlp.protobuf, PROTOBUF.decode_traces), (otlp.json, JSON.decode_traces)],
     ids=["protobuf", "json"],
 )
 def test_records_are_those_that_the_server_makes_of_the_spans(
-    encode: Callable[[Sequence[Call]], bytes], decode: Callable[[bytes], TraceRequest]
+    encode: Callable[[Sequence[Call]], bytes], decode: Callable[[bytes], Request[Decoded]]
 ) -> None:
     found = _calls()
     assert any(call.failed for call in found)

@@ -5,21 +5,17 @@ import resource
 import sys
 
 from tests.exporter.store import Store
-from tests.receiver.running import MAX_BODY
+from tests.receiver.running import MAX_BODY, service_of
 from usage_graph.exporter.exporter import Exporter
-from usage_graph.processor.cost import Pricing
-from usage_graph.processor.spans import Processor
 from usage_graph.receiver import grpc
 from usage_graph.receiver.intake import Intake
-from usage_graph.receiver.service import Service
 
 _UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 async def main() -> None:
     exporter = Exporter(write=Store().write, batch_spans=1, batch_timeout=0.001, queue_spans=1, queue_bytes=1)
-    service = Service(processor=Processor(pricing=Pricing()), exporter=exporter)
-    server = grpc.server(service, max_body_bytes=MAX_BODY, intake=Intake(max_bytes=MAX_BODY))
+    server = grpc.server(service_of(exporter), max_body_bytes=MAX_BODY, intake=Intake(max_bytes=MAX_BODY))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

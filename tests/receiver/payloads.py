@@ -9,13 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AGGREGATION_TEMPORALITY_DELTA,
+    AggregationTemporality,
+    Metric,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Sum,
+)
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 CAPTURED = Path(__file__).parents[1] / "data" / "otlp"
 
 TRACE_ID = bytes(range(16))
+IDS = ("traceId", "spanId", "parentSpanId")
 _numbers = itertools.count(1)
 
 
@@ -64,38 +79,80 @@ def other_span(number: int, **changes: Any) -> Span:
     return span
 
 
-def request(*spans: Span, resource: dict[str, str] | None = None) -> ExportTraceServiceRequest:
-    made = ResourceSpans(scope_spans=[ScopeSpans(spans=spans)])
-    made.resource.attributes.extend(attribute(key, value) for key, value in (resource or {}).items())
-    return ExportTraceServiceRequest(resource_spans=[made])
+def request(*spans: Span, resource: Mapping[str, Any] | None = None, scope: str = "") -> ExportTraceServiceRequest:
+    held = ScopeSpans(scope=InstrumentationScope(name=scope), spans=spans)
+    return ExportTraceServiceRequest(resource_spans=[ResourceSpans(resource=_resource(resource), scope_spans=[held])])
 
 
-def to_json(message: ExportTraceServiceRequest) -> bytes:
+def logs_request(
+    *records: LogRecord, resource: Mapping[str, Any] | None = None, scope: str = ""
+) -> ExportLogsServiceRequest:
+    held = ScopeLogs(scope=InstrumentationScope(name=scope), log_records=records)
+    return ExportLogsServiceRequest(resource_logs=[ResourceLogs(resource=_resource(resource), scope_logs=[held])])
+
+
+def metrics_request(
+    *metrics: Metric, resource: Mapping[str, Any] | None = None, scope: str = ""
+) -> ExportMetricsServiceRequest:
+    held = ScopeMetrics(scope=InstrumentationScope(name=scope), metrics=metrics)
+    made = ResourceMetrics(resource=_resource(resource), scope_metrics=[held])
+    return ExportMetricsServiceRequest(resource_metrics=[made])
+
+
+def _resource(attributes: Mapping[str, Any] | None) -> Resource:
+    return Resource(attributes=[attribute(key, value) for key, value in (attributes or {}).items()])
+
+
+def log_record(name: str, attributes: Mapping[str, Any] | None = None, **changes: Any) -> LogRecord:
+    """An event of just now, named as the newest SDKs do; ``changes`` by field name."""
+    said = [attribute(key, value) for key, value in (attributes or {}).items()]
+    fields: dict[str, Any] = {"event_name": name, "time_unix_nano": time.time_ns(), "attributes": said} | changes
+    return LogRecord(**fields)
+
+
+def delta(
+    name: str,
+    *values: int | float,
+    attributes: Mapping[str, Any] | None = None,
+    temporality: AggregationTemporality.ValueType = AGGREGATION_TEMPORALITY_DELTA,
+    time_ns: int | None = None,
+) -> Metric:
+    """A sum over the last minute, with a point for each of ``values``."""
+    now = time.time_ns() if time_ns is None else time_ns
+    said = [attribute(key, value) for key, value in (attributes or {}).items()]
+    points = []
+    for value in values:
+        point = NumberDataPoint(start_time_unix_nano=max(0, now - 60 * 10**9), time_unix_nano=now, attributes=said)
+        if isinstance(value, int):
+            point.as_int = value
+        else:
+            point.as_double = value
+        points.append(point)
+    return Metric(name=name, sum=Sum(data_points=points, aggregation_temporality=temporality, is_monotonic=True))
+
+
+def to_json(message: Message) -> bytes:
     """OTLP/JSON: protobuf's JSON mapping, but ids in hexadecimal and enums as numbers."""
-    document = MessageToDict(message, use_integers_for_enums=True)
-    for resource_spans in document.get("resourceSpans", ()):
-        for scope_spans in resource_spans.get("scopeSpans", ()):
-            for span in scope_spans.get("spans", ()):
-                _hexadecimal(span, "traceId", "spanId", "parentSpanId")
-                for link in span.get("links", ()):
-                    _hexadecimal(link, "traceId", "spanId")
-    return json.dumps(document).encode()
+    return json.dumps(_hexadecimal(MessageToDict(message, use_integers_for_enums=True))).encode()
 
 
-def _hexadecimal(fields: dict[str, Any], *names: str) -> None:
-    for name in names:
-        if name in fields:
-            fields[name] = b64decode(fields[name]).hex()
+def _hexadecimal(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_hexadecimal(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: b64decode(item).hex() if key in IDS else _hexadecimal(item) for key, item in value.items()}
 
 
-def with_raw_span(message: ExportTraceServiceRequest, raw: bytes) -> bytes:
-    """``message``'s bytes with one more span, of any bytes, in a scope of its own."""
+def with_raw_part(message: Message, raw: bytes) -> bytes:
+    """``message``'s bytes with one more span (or log record, or metric), of any bytes, of its first resource."""
 
     def field(number: int, content: bytes) -> bytes:
         return bytes([number << 3 | 2]) + _varint(len(content)) + content
 
-    whole: bytes = message.SerializeToString()
-    return whole + field(1, field(2, field(2, raw)))
+    ((_, groups),) = message.ListFields()
+    resource = field(1, groups[0].resource.SerializeToString())
+    return message.SerializeToString() + field(1, resource + field(2, field(2, raw)))
 
 
 def _varint(number: int) -> bytes:

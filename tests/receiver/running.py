@@ -4,8 +4,9 @@ import asyncio
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import uvicorn
@@ -14,16 +15,33 @@ from starlette.applications import Starlette
 
 from tests.exporter.store import Store
 from usage_graph.exporter.exporter import Exporter
+from usage_graph.health import Outcome
+from usage_graph.observation import Ancestor, Observation
 from usage_graph.processor.cost import Pricing
+from usage_graph.processor.events import EventProcessor
+from usage_graph.processor.measurements import MeasurementProcessor
 from usage_graph.processor.spans import Processor
 from usage_graph.receiver import grpc, http
 from usage_graph.receiver.intake import Intake
 from usage_graph.receiver.service import Service
 from usage_graph.usage import UsageRecord
 
+METERED = "claude-code"
+"""The one service whose metrics count."""
 MAX_BODY = 2**20
 INTAKE = 4 * MAX_BODY
 QUEUE_SPANS = 1000
+
+
+def service_of(exporter: Exporter, **more: Any) -> Service:
+    """A service of the real processors; ``more`` are further arguments of it."""
+    pricing = Pricing()
+    parts: dict[str, Any] = {
+        "processor": Processor(pricing=pricing),
+        "events": EventProcessor(pricing=pricing),
+        "measurements": MeasurementProcessor(pricing=pricing, sources=frozenset({METERED})),
+    }
+    return Service(exporter=exporter, **parts | more)
 
 
 class Receiver:
@@ -31,6 +49,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.store = Store()
+        self.told: Counter[tuple[str, Outcome, str]] = Counter()
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)
         self._ready = threading.Event()
@@ -71,6 +90,7 @@ class Receiver:
             self.store.batches.clear()
             self.store.error = None
             self.store.open.set()
+            self.told.clear()
 
         self.run(clear)
 
@@ -81,22 +101,30 @@ class Receiver:
 
     @property
     def records(self) -> list[UsageRecord]:
-        return list(self.store.stored.values())
+        return [item.record for item in self.store.stored.values() if isinstance(item, Observation)]
+
+    @property
+    def ancestors(self) -> list[Ancestor]:
+        return [item for item in self.store.stored.values() if isinstance(item, Ancestor)]
 
     @property
     def numbers(self) -> list[int]:
-        return self.store.numbers
+        """The calls stored, by their spans' numbers."""
+        return sorted(int.from_bytes(record.span_id, "big") for record in self.records)
+
+    def tell(self, project: str, outcome: Outcome, detail: str, count: int) -> None:
+        self.told[project, outcome, detail] += count
 
     async def _serve(self) -> None:
         self._exporter = exporter = Exporter(
-            write=lambda records: self.store.write(records),
+            write=lambda items: self.store.write(items),
             batch_spans=500,
             batch_timeout=0.002,
             queue_spans=QUEUE_SPANS,
             queue_bytes=2**24,
         )
         await exporter.start()
-        service = Service(processor=Processor(pricing=Pricing()), exporter=exporter)
+        service = service_of(exporter, tell=self.tell)
         intake = Intake(max_bytes=INTAKE)
         rpc = grpc.server(service, max_body_bytes=MAX_BODY, intake=intake)
         self.grpc_port = rpc.add_insecure_port("127.0.0.1:0")

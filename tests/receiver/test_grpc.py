@@ -4,49 +4,22 @@ import asyncio
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import grpc
 import pytest
 
 from tests.exporter.store import Store
-from tests.receiver.payloads import CAPTURED, llm_span, request
-from tests.receiver.running import MAX_BODY, Receiver
+from tests.receiver.payloads import llm_span, request
+from tests.receiver.running import MAX_BODY, Receiver, service_of
 from tests.receiver.wire import EXPORT
 from usage_graph.exporter.exporter import Exporter
-from usage_graph.processor.cost import Pricing
-from usage_graph.processor.spans import Processor
 from usage_graph.receiver import grpc as otlp_grpc
 from usage_graph.receiver.intake import Intake
-from usage_graph.receiver.service import Service
-
-_METHODS = {
-    "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
-    "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
-}
 
 
 def call(channel: grpc.Channel, method: str, message: bytes) -> bytes:
     export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
     return export(message, timeout=10)
-
-
-@pytest.mark.parametrize(
-    "path",
-    sorted([*CAPTURED.glob("*__logs__*.binpb"), *CAPTURED.glob("*__metrics__*.binpb")]),
-    ids=lambda path: path.name,
-)
-def test_logs_and_metrics_are_accepted_and_count_nothing(path: Path, channel: grpc.Channel, receiver: Receiver) -> None:
-    assert call(channel, _METHODS[path.name.split("__")[1]], path.read_bytes()) == b""
-    assert receiver.numbers == []
-
-
-@pytest.mark.parametrize("method", _METHODS.values())
-def test_malformed_logs_and_metrics(method: str, channel: grpc.Channel) -> None:
-    with pytest.raises(grpc.RpcError) as caught:
-        call(channel, method, b"\xff")
-    assert isinstance(caught.value, grpc.Call)
-    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_unknown_methods(channel: grpc.Channel) -> None:
@@ -87,7 +60,7 @@ def test_a_gzip_bomb_does_not_grow_memory() -> None:
 
 async def test_a_taken_port_is_an_error() -> None:
     exporter = Exporter(write=Store().write, batch_spans=1, batch_timeout=0.001, queue_spans=1, queue_bytes=1)
-    service = Service(processor=Processor(pricing=Pricing()), exporter=exporter)
+    service = service_of(exporter)
     servers = [otlp_grpc.server(service, max_body_bytes=MAX_BODY, intake=Intake(max_bytes=MAX_BODY)) for _ in range(2)]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for server in servers:

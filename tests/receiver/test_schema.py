@@ -2,9 +2,9 @@ import os
 import subprocess
 import sys
 
-from usage_graph.receiver.schema import require_compiled_protobuf
+from usage_graph.receiver.protobuf.schema import require_compiled_protobuf
 
-_ASK = "from usage_graph.receiver.schema import require_compiled_protobuf as ask; ask()"
+_ASK = "from usage_graph.receiver.protobuf.schema import require_compiled_protobuf as ask; ask()"
 
 
 def test_protobuf_is_compiled_here() -> None:

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.receiver.payloads import llm_span, other_span, request, with_raw_span
+from tests.receiver.payloads import llm_span, other_span, request, with_raw_part
 from tests.receiver.running import INTAKE, MAX_BODY, QUEUE_SPANS, Receiver
 from tests.receiver.wire import WIRES, Answer, Wire
 from usage_graph.errors import StoreUnavailable
@@ -157,7 +157,7 @@ def test_bad_project(name: str, wire: Wire, receiver: Receiver) -> None:
     ids=["bad UTF-8", "bad UTF-8 in no call", "cut short", "garbage", "overlong field"],
 )
 def test_a_span_that_cannot_be_parsed_is_rejected_alone(way: str, raw: bytes, receiver: Receiver) -> None:
-    answer = WIRES[way](receiver).send_bytes(with_raw_span(request(llm_span(1), llm_span(3)), raw))
+    answer = WIRES[way](receiver).send_bytes(with_raw_part(request(llm_span(1), llm_span(3)), raw))
     assert (answer.code, answer.rejected) == ("OK", 1)
     assert "not valid" in answer.message
     assert receiver.numbers == [1, 3]

@@ -1,31 +1,50 @@
 """The two encodings of OTLP, side by side."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
+from usage_graph.processor.spans import Rejection, Resource
 from usage_graph.receiver import json, protobuf, status
-from usage_graph.receiver.request import TraceRequest
-from usage_graph.receiver.service import PartialSuccess, Service, Signal
+from usage_graph.receiver.logs import LogReader, LogRecord
+from usage_graph.receiver.metrics import Metered, MetricReader, measured
+from usage_graph.receiver.request import Request, Signal, each
+from usage_graph.receiver.service import Service
+from usage_graph.receiver.traces import Decoded, SpanReader
+
+
+class Reader(SpanReader, LogReader, MetricReader, Protocol):
+    """Reads the parts of the requests of all signals."""
 
 
 class Encoding(NamedTuple):
-    """How requests are read and responses are written; the functions are pure."""
+    """How requests are read and responses are written; the functions are pure.
+
+    What decodes raises ``MalformedRequest`` where the body is no request of the signal; a bad part is a rejection.
+    """
 
     media_type: str
-    decode_traces: Callable[[bytes], TraceRequest]
-    check_other: Callable[[bytes], None]
-    encode_response: Callable[[int, str], bytes]
+    parse: Callable[[Signal, bytes], Sequence[Any]]
+    reader: Reader
+    encode_response: Callable[[Signal, int, str], bytes]
     encode_failure: Callable[[status.Failure], bytes]
+
+    def decode_traces(self, body: bytes) -> Request[Decoded]:
+        resources, reader = self.parse(Signal.TRACES, body), self.reader
+        return Request(each(resources, reader, reader.span, noun=Signal.TRACES.noun), len(body))
+
+    def decode_logs(self, body: bytes) -> Request[LogRecord | Rejection]:
+        resources, reader = self.parse(Signal.LOGS, body), self.reader
+        return Request(each(resources, reader, reader.log_record, noun=Signal.LOGS.noun), len(body))
+
+    def decode_metrics(self, body: bytes, *, wants: Callable[[Resource], bool]) -> Request[Metered]:
+        """``wants`` says whose metrics count; those of others are not read."""
+        return Request(measured(self.parse(Signal.METRICS, body), self.reader, wants=wants), len(body))
 
 
 PROTOBUF = Encoding(
-    protobuf.MEDIA_TYPE,
-    protobuf.decode_traces,
-    protobuf.check_other,
-    protobuf.encode_traces_response,
-    status.encode_protobuf,
+    protobuf.MEDIA_TYPE, protobuf.parse, protobuf.Reader(), protobuf.encode_response, status.encode_protobuf
 )
-JSON = Encoding(json.MEDIA_TYPE, json.decode_traces, json.check_other, json.encode_traces_response, status.encode_json)
+JSON = Encoding(json.MEDIA_TYPE, json.parse, json.Reader(), json.encode_response, status.encode_json)
 
 BY_MEDIA_TYPE = {encoding.media_type: encoding for encoding in (PROTOBUF, JSON)}
 
@@ -36,11 +55,18 @@ async def export(service: Service, signal: Signal, encoding: Encoding, body: byt
     Raises:
         ExportError: the request was not stored; ``status.failure`` says how to tell the sender.
     """
-    if signal is Signal.TRACES:
-        request = encoding.decode_traces(body)
-        del body  # the decoded request holds what it needs; a waiting one should hold no more
-        answer = await service.export_traces(request, project=project)
-    else:
-        encoding.check_other(body)
-        answer = PartialSuccess()
-    return encoding.encode_response(answer.rejected, answer.message)
+    # What was decoded holds what it needs of the body; a request that waits should hold no more.
+    match signal:
+        case Signal.TRACES:
+            spans = encoding.decode_traces(body)
+            del body
+            answer = await service.export_traces(spans, project=project)
+        case Signal.LOGS:
+            logs = encoding.decode_logs(body)
+            del body
+            answer = await service.export_logs(logs, project=project)
+        case Signal.METRICS:
+            metrics = encoding.decode_metrics(body, wants=service.wants_metrics)
+            del body
+            answer = await service.export_metrics(metrics, project=project)
+    return encoding.encode_response(signal, answer.rejected, answer.message)

@@ -11,7 +11,8 @@ import grpc
 from usage_graph.errors import ExportError, MalformedRequest
 from usage_graph.receiver.encoding import PROTOBUF, export
 from usage_graph.receiver.intake import Intake
-from usage_graph.receiver.service import Service, Signal
+from usage_graph.receiver.request import Signal
+from usage_graph.receiver.service import Service
 from usage_graph.receiver.status import failure
 from usage_graph.usage import PROJECT_HEADER, project_named
 

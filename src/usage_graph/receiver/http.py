@@ -12,8 +12,9 @@ from usage_graph.errors import ExportError, MalformedRequest, UnsupportedContent
 from usage_graph.receiver.body import read_body
 from usage_graph.receiver.encoding import BY_MEDIA_TYPE, JSON, Encoding, export
 from usage_graph.receiver.intake import Intake
-from usage_graph.receiver.schema import require_compiled_protobuf
-from usage_graph.receiver.service import Service, Signal
+from usage_graph.receiver.protobuf.schema import require_compiled_protobuf
+from usage_graph.receiver.request import Signal
+from usage_graph.receiver.service import Service
 from usage_graph.receiver.status import Failure, failure, method_not_allowed
 from usage_graph.usage import PROJECT_HEADER, project_in
 

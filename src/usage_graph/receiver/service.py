@@ -2,38 +2,32 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import NamedTuple
+from typing import TypeVar
 
 from usage_graph.exporter.exporter import Exporter
-from usage_graph.processor.spans import Processor, Rejection, check
-from usage_graph.receiver.request import Call, Decoded, Outline, TraceRequest
-from usage_graph.usage import UsageRecord
+from usage_graph.health import Outcome, Tell
+from usage_graph.observation import Ancestor, Observation
+from usage_graph.processor.events import EventProcessor, Ignored
+from usage_graph.processor.marks import NEVER_LEAF_SCOPES
+from usage_graph.processor.measurements import MeasurementProcessor
+from usage_graph.processor.spans import NotACall, Processor, Rejection, Resource, check
+from usage_graph.receiver.ledger import Ledger, PartialSuccess
+from usage_graph.receiver.lineage import Lineage
+from usage_graph.receiver.logs import LogRecord
+from usage_graph.receiver.metrics import Measured, Metered, Uncounted
+from usage_graph.receiver.request import Request, Signal
+from usage_graph.receiver.traces import Call, Decoded, Outline
 
 _log = logging.getLogger("usage_graph.receiver")
 
 _YIELD_EVERY = 128
-"""Spans decoded before other requests get a turn: about 3 ms of LLM calls."""
-_REASONS_TOLD = 5
-_TOO_OLD = "span starts before {:%Y-%m-%d}, since when records are kept (USAGE_GRAPH_RETENTION)"
+"""Parts decoded before other requests get a turn: about 3 ms of LLM calls."""
+_NO_SPAN = bytes(8)
+_SERVICE_NAME = "service.name"
 
-
-class Signal(StrEnum):
-    """What OTLP carries."""
-
-    TRACES = "traces"
-    LOGS = "logs"
-    METRICS = "metrics"
-
-
-class PartialSuccess(NamedTuple):
-    """How many spans of a stored request were rejected, and why; empty for none."""
-
-    rejected: int = 0
-    message: str = ""
+T = TypeVar("T")
 
 
 def _now() -> datetime:
@@ -44,27 +38,44 @@ def _since_ever() -> None:
     return None
 
 
+def _nobody(project: str, outcome: Outcome, detail: str, count: int) -> None:
+    pass
+
+
 class Service:
     """Turns requests into stored usage records.
 
     ``kept_since`` says since when records are kept, ``None``: since ever. An answer that has become old costs time, no
-    more: the store knows best.
+    more: the store knows best. ``tell`` hears what became of each part of a request, once the request is stored.
     """
 
     def __init__(
         self,
         *,
         processor: Processor,
+        events: EventProcessor,
+        measurements: MeasurementProcessor,
         exporter: Exporter,
+        tell: Tell = _nobody,
         clock: Callable[[], datetime] = _now,
         kept_since: Callable[[], datetime | None] = _since_ever,
     ) -> None:
         self._processor = processor
+        self._events = events
+        self._measurements = measurements
         self._exporter = exporter
+        self._tell = tell
         self._clock = clock
         self._kept_since = kept_since
+        self._lineage = Lineage()
+        self._cumulative: set[str] = set()
+        """Services that were found to send cumulative sums: only those whose metrics count, so it stays small."""
 
-    async def export_traces(self, request: TraceRequest, *, project: str | None) -> PartialSuccess:
+    def wants_metrics(self, resource: Resource) -> bool:
+        """Whether the metrics of ``resource`` count; those of others need not be read."""
+        return self._measurements.wants(resource)
+
+    async def export_traces(self, request: Request[Decoded], *, project: str | None) -> PartialSuccess:
         """Returns after the request's LLM calls are committed; a span that cannot be a record is rejected alone.
 
         ``project`` is the one the sender named, if any; else each resource may name its own.
@@ -72,56 +83,135 @@ class Service:
         Raises:
             RetryableError: the request may be sent again, as a whole.
         """
-        now = self._clock()
-        now_ns = int(now.timestamp() * 10**9)
-        since = self._kept_since()
-        records: list[UsageRecord] = []
-        reasons: Counter[str] = Counter()
-        spans = 0
-        for decoded in request.spans:
-            if decoded is None:
+        return await self._export(Signal.TRACES, request, self._take_span, project)
+
+    async def export_logs(self, request: Request[LogRecord | Rejection], *, project: str | None) -> PartialSuccess:
+        """The same for the log records that are events of LLM calls."""
+        return await self._export(Signal.LOGS, request, self._take_log_record, project)
+
+    async def export_metrics(self, request: Request[Metered], *, project: str | None) -> PartialSuccess:
+        """The same for the data points of services whose metrics count."""
+        return await self._export(Signal.METRICS, request, self._take_points, project)
+
+    async def _export(
+        self, signal: Signal, request: Request[T], take: Callable[[Ledger, T], None], project: str | None
+    ) -> PartialSuccess:
+        ledger = Ledger(signal, project=project, now=self._clock(), since=self._kept_since())
+        try:
+            await self._take(signal, request, take, ledger)
+            refused = await self._exporter.export(ledger.items, size=request.size)
+        except BaseException:
+            self._lineage.give_back(item for item in ledger.items if isinstance(item, Ancestor))
+            raise
+        answer = ledger.settle(refused)
+        ledger.tell(self._tell)
+        _log.debug("%s: %s", signal, ledger)
+        return answer
+
+    async def _take(
+        self, signal: Signal, request: Request[T], take: Callable[[Ledger, T], None], ledger: Ledger
+    ) -> None:
+        taken = 0
+        for part in request.parts:
+            if part is None:
                 await asyncio.sleep(0)
                 continue
-            spans += 1
-            match self._record(decoded, project=project, now=now, now_ns=now_ns):
-                case UsageRecord() as record if since is not None and record.started_at < since:
-                    reasons[_TOO_OLD.format(since)] += 1
-                case UsageRecord() as record:
-                    records.append(record)
-                case Rejection(reason):
-                    reasons[reason] += 1
-                case None:
-                    pass
-            if spans % _YIELD_EVERY == 0:
+            try:
+                take(ledger, part)
+            except Exception:
+                # A defect of this program, met by one part: its neighbours are stored all the same.
+                _log.exception("a %s could not be processed", signal.noun)
+                ledger.reject(ledger.sender, f"{signal.noun} cannot be processed by this version of usage-graph")
+            taken += 1
+            if taken % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-        for refused in await self._exporter.export(records, size=request.size):
-            reasons[f"the store refused the call: {refused.reason}"] += 1
-        _log.debug("%d spans, %d calls, %d rejected", spans, len(records), reasons.total())
-        return _partial_success(reasons)
 
-    def _record(
-        self, decoded: Decoded, *, project: str | None, now: datetime, now_ns: int
-    ) -> UsageRecord | Rejection | None:
+    def _take_span(self, ledger: Ledger, decoded: Decoded) -> None:
         match decoded:
-            case Rejection():
-                return decoded
             case Outline():
-                return check(*decoded, now_ns)
+                self._take_outline(ledger, decoded)
             case Call(resource, scope, span):
-                try:
-                    return self._processor.record(resource, scope, span, project=project, now=now)
-                except Exception:
-                    # A defect of this program, met by one span: its neighbours are stored all the same.
-                    _log.exception("a span could not be turned into a record")
-                    return Rejection("span cannot be processed by this version of usage-graph")
+                project = ledger.project(resource, scope)
+                ledger.accept(project)
+                match self._processor.observe(resource, scope, span, project=project, now=ledger.now):
+                    case Observation() as call:
+                        self._observe(ledger, call, traced=True)
+                    case NotACall(ancestor, certain, unrecognised):
+                        ledger.pass_over(project, scope, unrecognised=unrecognised)
+                        self._place(ledger, ancestor, certain=certain)
+                    case Rejection(reason):
+                        ledger.reject(project, reason)
+            case Rejection(reason):
+                self._refuse(ledger, reason)
 
+    def _take_outline(self, ledger: Ledger, outline: Outline) -> None:
+        # Nearly all spans of an application are no calls, so this is short.
+        resource, scope, trace_id, span_id, parent_span_id, start_ns, end_ns, tokens = outline
+        project = ledger.project(resource, scope)
+        ledger.accept(project)
+        if rejection := check(trace_id, span_id, start_ns, end_ns, ledger.now_ns):
+            ledger.reject(project, rejection.reason)
+            return
+        ledger.pass_over(project, scope, unrecognised=tokens and not scope.name.startswith(NEVER_LEAF_SCOPES))
+        parent = parent_span_id if len(parent_span_id) == 8 and parent_span_id != _NO_SPAN else b""
+        self._place(ledger, Ancestor(project, trace_id, span_id, parent), certain=False)
 
-def _partial_success(reasons: Counter[str]) -> PartialSuccess:
-    """Of many reasons the most frequent are told, so that the message stays short."""
-    if not reasons:
-        return PartialSuccess()
-    total = reasons.total()
-    told = [f"{count} x {reason}" for reason, count in reasons.most_common(_REASONS_TOLD)]
-    if len(reasons) > _REASONS_TOLD:
-        told.append("and other reasons")
-    return PartialSuccess(total, f"{total} {'span' if total == 1 else 'spans'} rejected: {'; '.join(told)}")
+    def _take_log_record(self, ledger: Ledger, record: LogRecord | Rejection) -> None:
+        if isinstance(record, Rejection):
+            self._refuse(ledger, record.reason)
+            return
+        resource, scope, event = record
+        project = ledger.project(resource, scope)
+        ledger.accept(project)
+        match self._events.observe(resource, scope, event, project=project, now=ledger.now):
+            case Observation() as call:
+                self._observe(ledger, call, traced=call.record.trace_id == event.trace_id)
+            case Ignored(unrecognised):
+                ledger.pass_over(project, scope, unrecognised=unrecognised)
+            case Rejection(reason):
+                ledger.reject(project, reason)
+
+    def _take_points(self, ledger: Ledger, found: Metered) -> None:
+        match found:
+            case Measured(resource, scope, points):
+                project = ledger.project(resource, scope)
+                ledger.accept(project, len(points))
+                told = self._measurements.observe(resource, scope, points, project=project, now=ledger.now)
+                for one in told:
+                    if isinstance(one, Rejection):
+                        ledger.reject(project, one.reason)
+                    else:
+                        self._observe(ledger, one, traced=False)
+                if not told:
+                    ledger.pass_over(project, scope, parts=len(points))
+            case Uncounted(resource, scope, count, cumulative):
+                project = ledger.project(resource, scope)
+                ledger.accept(project, count)
+                ledger.pass_over(project, scope, parts=count)
+                if cumulative:
+                    self._warn_of_cumulative(resource)
+            case Rejection(reason):
+                self._refuse(ledger, reason)
+
+    def _observe(self, ledger: Ledger, call: Observation, *, traced: bool) -> None:
+        """Store ``call`` and, if its trace is one of spans, what waited there for a call."""
+        if ledger.observe(call) and traced:
+            ledger.items.extend(self._lineage.call(call.record.project, call.record.trace_id))
+
+    def _place(self, ledger: Ledger, ancestor: Ancestor, *, certain: bool) -> None:
+        ledger.items.extend(self._lineage.above(ancestor, certain=certain))
+
+    def _refuse(self, ledger: Ledger, reason: str) -> None:
+        """Reject what could not be read, or not whose it is."""
+        ledger.accept(ledger.sender)
+        ledger.reject(ledger.sender, reason)
+
+    def _warn_of_cumulative(self, resource: Resource) -> None:
+        source = str(resource.attributes.get(_SERVICE_NAME))
+        if source not in self._cumulative:
+            self._cumulative.add(source)
+            _log.warning(
+                "%s sends metrics as cumulative sums, which are not counted: each tells again what came before. "
+                "Set OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta where it runs.",
+                source,
+            )

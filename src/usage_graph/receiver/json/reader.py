@@ -1,0 +1,140 @@
+"""The parts of OTLP requests in JSON, each read by itself."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from msgspec import Raw
+from msgspec.json import Decoder
+
+from usage_graph.processor.events import EVENT_NAME, EVENT_WANTED, MAX_NAME, Event, name_of
+from usage_graph.processor.measurements import POINT_WANTED, Point
+from usage_graph.processor.semconv import TELLING_KEYS, WANTED, WANTED_RESOURCE
+from usage_graph.processor.spans import Resource, Scope, Span
+from usage_graph.processor.values import tokens
+from usage_graph.receiver.hints import MARK, is_token_count
+from usage_graph.receiver.json import documents
+from usage_graph.receiver.json.documents import UNREADABLE, Attribute
+from usage_graph.receiver.json.values import enum, identifier, integer, pick, readable, text, value, values
+from usage_graph.receiver.logs import LogRecord
+from usage_graph.receiver.metrics import Series
+from usage_graph.receiver.request import Unreadable
+from usage_graph.receiver.traces import Call, Outline
+
+_KINDS = {
+    "SPAN_KIND_INTERNAL": 1,
+    "SPAN_KIND_SERVER": 2,
+    "SPAN_KIND_CLIENT": 3,
+    "SPAN_KIND_PRODUCER": 4,
+    "SPAN_KIND_CONSUMER": 5,
+}
+_STATUS_CODES = {"STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
+_DELTA = 1
+_TEMPORALITIES = {"AGGREGATION_TEMPORALITY_DELTA": _DELTA}
+_MAX_BODY = 12 * MAX_NAME + 64
+"""Bytes of a body that may be a name: a longer one has more than ``MAX_NAME`` characters, or is no text."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_NO_POINTS = documents.Points()
+
+_resource = Decoder(documents.Resource | None)
+_scope = Decoder(documents.Scope | None)
+_span = Decoder(documents.Span)
+_log_record = Decoder(documents.LogRecord)
+_metric = Decoder(documents.Metric)
+_data_point = Decoder(documents.DataPoint)
+
+
+def _following_otlp(read: Callable[P, T]) -> Callable[P, T]:
+    """``read``, which raises ``Unreadable`` for what does not follow OTLP/JSON."""
+
+    @wraps(read)
+    def reading(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except UNREADABLE:
+            raise Unreadable("does not follow OTLP/JSON") from None
+
+    return reading
+
+
+class Reader:
+    """See the readers' protocols in ``traces``, ``logs`` and ``metrics``."""
+
+    @staticmethod
+    @_following_otlp
+    def resource(raw: Raw, /) -> Resource:
+        resource = _resource.decode(raw) or documents.Resource()
+        return Resource(values(pick(resource.attributes, WANTED_RESOURCE)))
+
+    @staticmethod
+    @_following_otlp
+    def scope(raw: Raw, /) -> Scope:
+        scope = _scope.decode(raw) or documents.Scope()
+        return Scope(scope.name or "", scope.version or "", values(pick(scope.attributes, WANTED_RESOURCE)))
+
+    @staticmethod
+    @_following_otlp
+    def span(resource: Resource, scope: Scope, raw: Raw, /) -> Call | Outline:
+        span = _span.decode(raw)
+        start, end = integer(span.start_time_unix_nano), integer(span.end_time_unix_nano)
+        picked = pick(span.attributes, WANTED)
+        attributes = None if TELLING_KEYS.isdisjoint(picked) else values(picked)
+        trace_id, span_id = identifier(span.trace_id), identifier(span.span_id)
+        parent_id = identifier(span.parent_span_id)
+        if attributes is None:
+            tokens = _counts_tokens(raw, span.attributes)
+            return Outline(resource, scope, trace_id, span_id, parent_id, start, end, tokens)
+        kind, code = enum(span.kind, _KINDS), enum(span.status.code, _STATUS_CODES) if span.status else 0
+        name = span.name or ""
+        return Call(resource, scope, Span(trace_id, span_id, parent_id, name, kind, start, end, code, attributes))
+
+    @staticmethod
+    @_following_otlp
+    def log_record(resource: Resource, scope: Scope, raw: Raw, /) -> LogRecord:
+        record = _log_record.decode(raw)
+        attributes = values(pick(record.attributes, EVENT_WANTED))
+        event = Event(
+            name_of(attributes.get(EVENT_NAME), record.event_name, None) or name_of(None, None, _short(record.body)),
+            integer(record.time_unix_nano),
+            integer(record.observed_time_unix_nano),
+            identifier(record.trace_id),
+            identifier(record.span_id),
+            attributes,
+            _counts_tokens(raw, record.attributes),
+        )
+        return LogRecord(resource, scope, event)
+
+    @staticmethod
+    @_following_otlp
+    def series(raw: Raw, /) -> Series:
+        metric = _metric.decode(raw)
+        points = next((held for held in (metric.sum, metric.histogram) if held and held.data_points), _NO_POINTS)
+        delta = enum(points.aggregation_temporality, _TEMPORALITIES) == _DELTA
+        return Series(metric.name or "", delta, points.data_points or (), _point)
+
+
+@_following_otlp
+def _point(metric: str, raw: Raw) -> Point | None:
+    point = _data_point.decode(raw)
+    start, time = integer(point.start_time_unix_nano), integer(point.time_unix_nano)
+    attributes = values(pick(point.attributes, POINT_WANTED))
+    if point.as_int is not None:
+        found = readable(integer, point.as_int)
+    else:
+        found = readable(float, point.as_double if point.as_double is not None else point.sum)
+    return None if found is None else Point(metric, start, time, found, attributes)
+
+
+def _counts_tokens(raw: Raw, attributes: Sequence[Attribute] | None) -> bool:
+    if MARK not in bytes(raw):
+        return False
+    hints = {one.key: one.value for one in attributes or () if one.key is not None and is_token_count(one.key)}
+    return any(tokens(value(hint)) for hint in hints.values())
+
+
+def _short(body: Raw) -> str | None:
+    """A body that is a short text; whatever else it is stays unread."""
+    return text(body) if memoryview(body).nbytes <= _MAX_BODY else None

@@ -1,0 +1,151 @@
+"""The parts of OTLP requests in protobuf, each read by itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from usage_graph.processor.events import EVENT_NAME, EVENT_WANTED, MAX_NAME, Event, name_of
+from usage_graph.processor.measurements import POINT_WANTED, Point
+from usage_graph.processor.semconv import TELLING_KEYS, WANTED, WANTED_RESOURCE
+from usage_graph.processor.spans import Resource, Scope, Span
+from usage_graph.processor.values import MAX_DOCUMENT, AttributeValue, tokens
+from usage_graph.receiver.hints import MARK, is_token_count
+from usage_graph.receiver.logs import LogRecord
+from usage_graph.receiver.metrics import Series
+from usage_graph.receiver.protobuf import schema
+from usage_graph.receiver.request import Unreadable
+from usage_graph.receiver.traces import Call, Outline
+
+_INVALID = "is not valid protobuf or not valid UTF-8"
+_DELTA = 1
+_MAX_BODY = 4 * MAX_NAME + 8
+"""Bytes of a body that may be a name: a longer one has more than ``MAX_NAME`` characters, or is no text."""
+
+
+def _parse(message: Any, raw: bytes) -> Any:
+    try:
+        return message.FromString(raw)
+    except DecodeError:
+        raise Unreadable(_INVALID) from None
+
+
+class Reader:
+    """See the readers' protocols in ``traces``, ``logs`` and ``metrics``."""
+
+    @staticmethod
+    def resource(raw: bytes, /) -> Resource:
+        return Resource(_pick(_parse(schema.Resource, raw).attributes, WANTED_RESOURCE))
+
+    @staticmethod
+    def scope(raw: bytes, /) -> Scope:
+        scope = _parse(schema.Scope, raw)
+        return Scope(scope.name, scope.version, _pick(scope.attributes, WANTED_RESOURCE))
+
+    @staticmethod
+    def span(resource: Resource, scope: Scope, raw: bytes, /) -> Call | Outline:
+        span = _parse(schema.Span, raw)
+        if TELLING_KEYS.isdisjoint(span.attributes):
+            return Outline(
+                resource,
+                scope,
+                span.trace_id,
+                span.span_id,
+                span.parent_span_id,
+                span.start_time_unix_nano,
+                span.end_time_unix_nano,
+                MARK in raw and _counts_tokens(span.attributes),
+            )
+        return Call(
+            resource,
+            scope,
+            Span(
+                span.trace_id,
+                span.span_id,
+                span.parent_span_id,
+                span.name,
+                span.kind,
+                span.start_time_unix_nano,
+                span.end_time_unix_nano,
+                span.status.code,
+                _pick(span.attributes, WANTED),
+            ),
+        )
+
+    @staticmethod
+    def log_record(resource: Resource, scope: Scope, raw: bytes, /) -> LogRecord:
+        record = _parse(schema.LogRecord, raw)
+        attributes = _pick(record.attributes, EVENT_WANTED)
+        name = name_of(attributes.get(EVENT_NAME), record.event_name, None) or name_of(None, None, _short(record.body))
+        return LogRecord(
+            resource,
+            scope,
+            Event(
+                name,
+                record.time_unix_nano,
+                record.observed_time_unix_nano,
+                record.trace_id,
+                record.span_id,
+                attributes,
+                MARK in raw and _counts_tokens(record.attributes),
+            ),
+        )
+
+    @staticmethod
+    def series(raw: bytes, /) -> Series:
+        metric = _parse(schema.Metric, raw)
+        if points := metric.sum.data_points:
+            return Series(metric.name, metric.sum.aggregation_temporality == _DELTA, points, _number)
+        histogram = metric.histogram
+        return Series(metric.name, histogram.aggregation_temporality == _DELTA, histogram.data_points, _histogram)
+
+
+def _number(metric: str, raw: bytes) -> Point | None:
+    point = _parse(schema.NumberDataPoint, raw)
+    field = point.WhichOneof("value")
+    return _point(metric, point, getattr(point, field)) if field else None
+
+
+def _histogram(metric: str, raw: bytes) -> Point | None:
+    point = _parse(schema.HistogramDataPoint, raw)
+    return _point(metric, point, point.sum) if point.HasField("sum") else None
+
+
+def _point(metric: str, point: Any, value: int | float) -> Point:
+    attributes = _pick(point.attributes, POINT_WANTED)
+    return Point(metric, point.start_time_unix_nano, point.time_unix_nano, value, attributes)
+
+
+def _counts_tokens(attributes: Mapping[str, Any]) -> bool:
+    return any(is_token_count(key) and tokens(_value(attributes[key])) for key in attributes)
+
+
+def _short(body: bytes) -> AttributeValue:
+    """A body that is a short text; whatever else it is stays unread."""
+    if not body or len(body) > _MAX_BODY:
+        return None
+    text: str = _parse(schema.AnyValue, body).string_value
+    return text
+
+
+def _pick(attributes: Mapping[str, Any], wanted: frozenset[str]) -> dict[str, AttributeValue]:
+    return {key: _value(attributes[key]) for key in wanted.intersection(attributes)}
+
+
+def _value(value: Any) -> AttributeValue:
+    """An ``AnyValue`` unwrapped; nothing set, and an array or kvlist too long to be about usage, is ``None``."""
+    # Reading a field that is not set gives its zero value, cheaper than asking which one is set.
+    if found := value.string_value or value.int_value or value.double_value:
+        return found  # type: ignore[no-any-return]  # made at run time, see schema
+    match value.WhichOneof("value"):
+        case None:
+            return None
+        case "array_value" | "kvlist_value" if value.ByteSize() > MAX_DOCUMENT:
+            return None
+        case "array_value":
+            return [_value(item) for item in value.array_value.values]
+        case "kvlist_value":
+            entries = value.kvlist_value.values
+            return {key: _value(entries[key]) for key in entries}
+        case field:
+            return getattr(value, field)  # type: ignore[no-any-return]
