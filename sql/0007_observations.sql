@@ -30,8 +30,6 @@ CREATE TABLE usage_observation (
     PRIMARY KEY (project, call_started_at, call, trace_id, span_id)
 );
 
-CREATE INDEX usage_observation_seen ON usage_observation USING brin (seen_at);
-
 -- Spans that are no calls, and whom the calls below them were for. Kept as long as such a call may come.
 CREATE TABLE usage_ancestor (
     span bigint NOT NULL,
@@ -46,7 +44,6 @@ CREATE TABLE usage_ancestor (
 );
 
 CREATE INDEX usage_ancestor_parent ON usage_ancestor (project, parent) WHERE parent IS NOT NULL;
-CREATE INDEX usage_ancestor_seen ON usage_ancestor USING brin (seen_at);
 
 -- What different instrumentations of one process may have seen of one call, where they share no id: sizes (by a hash),
 -- and when. Filled only where merging by it is switched on (USAGE_GRAPH_MERGE_BY_FINGERPRINT).
@@ -65,4 +62,34 @@ CREATE TABLE usage_fingerprint (
 
 CREATE INDEX usage_fingerprint_size ON usage_fingerprint (project, size, started_at);
 CREATE INDEX usage_fingerprint_call ON usage_fingerprint (project, call_started_at, call);
-CREATE INDEX usage_fingerprint_seen ON usage_fingerprint USING brin (seen_at);
+
+-- What arrives in the order of time is found by it in ranges of blocks.
+CREATE INDEX usage_observation_seen ON usage_observation USING brin (seen_at) WITH (pages_per_range = 32);
+CREATE INDEX usage_ancestor_seen ON usage_ancestor USING brin (seen_at) WITH (pages_per_range = 32);
+CREATE INDEX usage_fingerprint_seen ON usage_fingerprint USING brin (seen_at) WITH (pages_per_range = 32);
+
+-- Forgets what only calls that came later could have needed; so much in a transaction that writers hardly wait for it.
+CREATE PROCEDURE usage_forget() LANGUAGE plpgsql AS $$
+BEGIN
+    LOOP
+        DELETE FROM usage_ancestor WHERE ctid = ANY (ARRAY(
+            SELECT a.ctid FROM usage_ancestor AS a WHERE a.seen_at < now() - INTERVAL '1 day' LIMIT 10000
+        ));
+        EXIT WHEN NOT found;
+        COMMIT;
+    END LOOP;
+    LOOP
+        DELETE FROM usage_observation WHERE ctid = ANY (ARRAY(
+            SELECT o.ctid FROM usage_observation AS o WHERE o.seen_at < now() - INTERVAL '7 days' LIMIT 10000
+        ));
+        EXIT WHEN NOT found;
+        COMMIT;
+    END LOOP;
+    LOOP
+        DELETE FROM usage_fingerprint WHERE ctid = ANY (ARRAY(
+            SELECT f.ctid FROM usage_fingerprint AS f WHERE f.seen_at < now() - INTERVAL '1 day' LIMIT 10000
+        ));
+        EXIT WHEN NOT found;
+        COMMIT;
+    END LOOP;
+END $$;

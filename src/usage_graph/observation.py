@@ -41,8 +41,8 @@ class Observation(NamedTuple):
 
     @property
     def key(self) -> int:
-        """Names the span (or event) in its project."""
-        return record_id(self.record.project, self.record.trace_id, self.record.span_id)
+        """Names the span (or event) in its project: what would be the id of the call's record."""
+        return self.record.id
 
     @property
     def parent(self) -> int | None:

@@ -30,7 +30,7 @@ def test_a_full_batch_is_due_at_once() -> None:
 
 
 def test_the_first_sending_of_a_span_wins() -> None:
-    first, again, other = call(1), call(1)._replace(input_tokens=7), call(2)
+    first, again, other = call(1), call(1)._replace(scope="another"), call(2)
     assert distinct([[first, other], [again, call(3)]]) == [first, other, call(3)]
 
 

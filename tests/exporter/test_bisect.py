@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.exporter.store import Store, call, is_poison, key
+from tests.exporter.store import Store, call, is_poison
 from usage_graph.errors import StoreUnavailable
+from usage_graph.exporter.batch import key_of
 from usage_graph.exporter.bisect import Rejected, write_all
-from usage_graph.usage import UsageRecord
+from usage_graph.observation import Observation
 
 _calls = st.builds(call, st.integers(0, 30), poison=st.integers(0, 5).map(lambda n: n == 0))
 
@@ -32,7 +33,7 @@ async def test_requests_without_a_guilty_record_stay_whole() -> None:
     for index, request in enumerate(requests):
         if index != 3:
             first = next(batch for batch in reversed(store.batches) if request[0] in batch)
-            assert set(map(key, request)) <= set(map(key, first))
+            assert set(map(key_of, request)) <= set(map(key_of, first))
 
 
 async def test_the_second_sending_counts_where_the_first_is_refused() -> None:
@@ -51,14 +52,14 @@ async def test_an_absent_database_is_not_bisected() -> None:
 
 
 @given(st.lists(st.lists(_calls, min_size=1, max_size=8), min_size=1, max_size=8))
-async def test_what_is_stored_is_the_union_without_the_guilty(requests: list[list[UsageRecord]]) -> None:
+async def test_what_is_stored_is_the_union_without_the_guilty(requests: list[list[Observation]]) -> None:
     store = Store()
     answers = await write_all(store.write, requests)
-    innocent = {key(sent) for request in requests for sent in request if not is_poison(sent)}
+    innocent = {key_of(sent) for request in requests for sent in request if not is_poison(sent)}
     assert set(store.stored) == innocent
     for request, rejected in zip(requests, answers, strict=True):
         for refused in rejected:
-            assert is_poison(refused.record)
-            assert refused.record in request
-        told = {key(refused.record) for refused in rejected}
-        assert {key(sent) for sent in request} - told <= innocent
+            assert is_poison(refused.item)
+            assert refused.item in request
+        told = {key_of(refused.item) for refused in rejected}
+        assert {key_of(sent) for sent in request} - told <= innocent

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.exporter.store import Store, call, is_poison, key
+from tests.exporter.store import Store, call, is_poison
 from usage_graph.errors import QueueFull, RetryableError, ShuttingDown, StoreUnavailable
+from usage_graph.exporter.batch import key_of
 from usage_graph.exporter.bisect import Rejected
 from usage_graph.exporter.exporter import Exporter
-from usage_graph.usage import UsageRecord
+from usage_graph.observation import Observation
 
 _MANY = 10**6
 
@@ -101,7 +102,7 @@ async def test_each_request_is_told_of_its_own_refused_records() -> None:
         good = send(exporter, 1, 2)
         mixed = asyncio.create_task(exporter.export([bad, call(4)], size=1))
         assert await good == []
-        assert [refused.record for refused in await mixed] == [bad]
+        assert [refused.item for refused in await mixed] == [bad]
     assert store.numbers == [1, 2, 4]
 
 
@@ -255,7 +256,7 @@ class _Unsteady(Store):
     writers=st.integers(1, 3),
 )
 async def test_each_request_is_answered_once_and_truly(
-    requests: list[list[UsageRecord]],
+    requests: list[list[Observation]],
     gaps: list[int],
     turns: list[int],
     away: set[int],
@@ -279,10 +280,10 @@ async def test_each_request_is_answered_once_and_truly(
         if isinstance(result, BaseException):
             assert isinstance(result, QueueFull | StoreUnavailable | asyncio.CancelledError)
             continue
-        refused = {key(rejected.record) for rejected in result}
-        assert all(is_poison(rejected.record) and rejected.record in request for rejected in result)
-        assert {key(sent) for sent in request} - refused <= set(store.stored)
-        assert all(key(sent) in store.stored for sent in request if not is_poison(sent))
-    sent = {key(one) for request in requests for one in request if not is_poison(one)}
+        refused = {key_of(rejected.item) for rejected in result}
+        assert all(is_poison(rejected.item) and rejected.item in request for rejected in result)
+        assert {key_of(sent) for sent in request} - refused <= set(store.stored)
+        assert all(key_of(sent) in store.stored for sent in request if not is_poison(sent))
+    sent = {key_of(one) for request in requests for one in request if not is_poison(one)}
     assert set(store.stored) <= sent
     assert not any(map(is_poison, store.stored.values()))

@@ -6,11 +6,12 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.exporter.store import Store, call, is_poison, key
+from tests.exporter.store import Store, call, is_poison
 from tests.records import BASE
 from usage_graph.errors import RefusedRecords
+from usage_graph.exporter.batch import key_of
 from usage_graph.exporter.bisect import Rejected, write_all
-from usage_graph.usage import UsageRecord
+from usage_graph.observation import Item, Observation
 
 TOO_OLD = "it is too old"
 
@@ -18,20 +19,21 @@ TOO_OLD = "it is too old"
 class Keeping(Store):
     """Refuses what started before ``BASE``, as a database with retention does."""
 
-    async def write(self, records: Sequence[UsageRecord]) -> None:
-        assert records
-        if any(map(is_old, records)):
-            self.batches.append(list(records))
+    async def write(self, items: Sequence[Item]) -> None:
+        assert items
+        if any(map(is_old, items)):
+            self.batches.append(list(items))
             raise RefusedRecords(TOO_OLD, before=BASE)
-        await super().write(records)
+        await super().write(items)
 
 
-def is_old(record: UsageRecord) -> bool:
-    return record.started_at < BASE
+def is_old(item: Item) -> bool:
+    return isinstance(item, Observation) and item.record.started_at < BASE
 
 
-def old(number: int, *, poison: bool = False) -> UsageRecord:
-    return call(number, poison=poison)._replace(started_at=BASE - timedelta(seconds=1))
+def old(number: int, *, poison: bool = False) -> Observation:
+    young = call(number, poison=poison)
+    return young._replace(record=young.record._replace(started_at=BASE - timedelta(seconds=1)))
 
 
 async def test_one_more_write_stores_their_neighbours() -> None:
@@ -61,15 +63,15 @@ _mixed = st.one_of(_calls, st.builds(old, st.integers(0, 30), poison=st.booleans
 
 
 @given(st.lists(st.lists(_mixed, min_size=1, max_size=8), min_size=1, max_size=8))
-async def test_each_guilty_record_is_rejected_for_its_own_reason(requests: list[list[UsageRecord]]) -> None:
+async def test_each_guilty_record_is_rejected_for_its_own_reason(requests: list[list[Observation]]) -> None:
     store = Keeping()
     answers = await write_all(store.write, requests)
-    innocent = {key(sent) for request in requests for sent in request if not is_old(sent) and not is_poison(sent)}
+    innocent = {key_of(sent) for request in requests for sent in request if not is_old(sent) and not is_poison(sent)}
     assert set(store.stored) == innocent
     for request, answer in zip(requests, answers, strict=True):
         for refused in answer:
-            assert refused.record in request
-            assert is_old(refused.record) or is_poison(refused.record)
-            assert (refused.reason == TOO_OLD) is is_old(refused.record)
+            assert refused.item in request
+            assert is_old(refused.item) or is_poison(refused.item)
+            assert (refused.reason == TOO_OLD) is is_old(refused.item)
         # What is not told of is stored, be it by another sending of the same span.
-        assert {key(sent) for sent in request} - {key(refused.record) for refused in answer} <= innocent
+        assert {key_of(sent) for sent in request} - {key_of(refused.item) for refused in answer} <= innocent

@@ -2,9 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,15 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.records import BASE, record, usage_records
+from tests.store.database import as_it_is, connected, put, write
 from usage_graph.errors import CopyError, MigrationError, RefusedRecords, StartupError
+from usage_graph.observation import Observation
 from usage_graph.store import copy as copying
 from usage_graph.store import migrate
+from usage_graph.store.arrival import arrive
 from usage_graph.store.cells import SUMS
-from usage_graph.store.connect import Connection, connect
+from usage_graph.store.connect import Connection
 from usage_graph.store.copy import Copied, Progress, Step
 from usage_graph.store.rollup import FAMILIES
 from usage_graph.store.sql import query
-from usage_graph.store.writer import open_writer, stage
+from usage_graph.store.writer import open_writer
 from usage_graph.usage import UsageRecord
 
 DAY = timedelta(days=1)
@@ -50,24 +52,10 @@ async def _migrate(dsn: str) -> None:
         await migrate.migrate(connection)
 
 
-@asynccontextmanager
-async def connected(dsn: str) -> AsyncIterator[Connection]:
-    connection = await connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
 async def execute(dsn: str, *statements: str) -> None:
     async with connected(dsn) as connection:
         for statement in statements:
             await connection.execute(statement)
-
-
-async def fill(dsn: str, records: Sequence[UsageRecord]) -> None:
-    async with open_writer(dsn, mode="copy", connections=1) as writer:
-        await writer.write(records)
 
 
 async def copy(source: str, target: str, tell: Callable[[Progress], None] = lambda _: None) -> Copied:
@@ -138,7 +126,7 @@ async def test_everything_arrives_and_again_changes_nothing(
     source: str, database: str, batch: list[UsageRecord]
 ) -> None:
     project = f"project {next(_projects)}"
-    await fill(source, [record(**one._replace(project=project)._asdict()) for one in batch])
+    await write(source, [record(**one._replace(project=project)._asdict()) for one in batch])
 
     first = await copy(source, database)
     there = await contents(database, project)
@@ -153,12 +141,12 @@ async def test_everything_arrives_and_again_changes_nothing(
 
 
 async def test_from_timescaledb_to_postgresql(timescaledb: str, postgresql: str) -> None:
-    await fill(timescaledb, month())
+    await write(timescaledb, month())
     async with connected(timescaledb) as connection:
         chunks = "SELECT count(compress_chunk(c)) FROM show_chunks('usage_record', older_than => $1::timestamptz) AS c"
         assert await connection.fetchval(chunks, BASE + 10 * DAY) == 10
     await forget(timescaledb, BASE + 3 * DAY)
-    await fill(timescaledb, month(project="other")[200:])  # which no refresh has seen yet
+    await write(timescaledb, month(project="other")[200:])  # which no refresh has seen yet
 
     copied = await copy(timescaledb, postgresql)
 
@@ -177,7 +165,7 @@ async def test_cut_short_it_is_consistent_and_goes_on(
 ) -> None:
     monkeypatch.setattr(copying, "_BATCH", 25)
     records = month()
-    await fill(source, records)
+    await write(source, records)
 
     class CutShort(BaseException):
         pass
@@ -204,7 +192,7 @@ async def test_cut_short_it_is_consistent_and_goes_on(
 
 async def test_every_identity_is_copied_and_one_that_is_known_names_the_same_call(source: str, database: str) -> None:
     known, new = record(), record(span_id=b"\2" * 8)
-    await fill(source, [known, new])
+    await write(source, [known, new])
     await execute(
         source,
         "INSERT INTO usage_identity (project, kind, key, started_at, record) "
@@ -212,7 +200,7 @@ async def test_every_identity_is_copied_and_one_that_is_known_names_the_same_cal
     )
     # The target took the same call in from elsewhere, under its second identity alone and with another start.
     there = record(span_id=b"\7" * 8, started_at=BASE + timedelta(hours=1))
-    await fill(database, [there])
+    await write(database, [there])
     await execute(database, "UPDATE usage_identity SET kind = 2, key = 'answer ' || '\\x01'::bytea")
 
     copied = await copy(source, database)
@@ -232,7 +220,7 @@ async def test_every_identity_is_copied_and_one_that_is_known_names_the_same_cal
 
 
 async def test_an_identity_that_came_later_is_copied_though_the_sums_are_equal(source: str, postgresql: str) -> None:
-    await fill(source, [record()])
+    await write(source, [record()])
     await copy(source, postgresql)
     await execute(
         source,
@@ -248,8 +236,8 @@ async def test_an_identity_that_came_later_is_copied_though_the_sums_are_equal(s
 async def test_calls_of_the_targets_own_stay_and_are_told_of(source: str, database: str) -> None:
     own = record(span_id=b"\7" * 8, started_at=BASE + timedelta(hours=1))
     elsewhere = record(project="other")
-    await fill(source, month())
-    await fill(database, [own, elsewhere])
+    await write(source, month())
+    await write(database, [own, elsewhere])
 
     copied = await copy(source, database)
 
@@ -264,8 +252,8 @@ async def test_calls_of_the_targets_own_stay_and_are_told_of(source: str, databa
 
 
 async def test_a_call_that_is_there_in_other_words_is_told_of(source: str, postgresql: str) -> None:
-    await fill(source, month())
-    await fill(postgresql, [month()[0]._replace(cost_nano=1)])
+    await write(source, month())
+    await write(postgresql, [month()[0]._replace(cost_nano=1)])
 
     copied = await copy(source, postgresql)
 
@@ -276,7 +264,7 @@ async def test_a_call_that_is_there_in_other_words_is_told_of(source: str, postg
 
 async def test_the_past_is_carried_over(source: str, database: str) -> None:
     since = BASE + 12 * DAY
-    await fill(source, [*month(), *month(project="past")[:50], *month(project="present")[200:]])
+    await write(source, [*month(), *month(project="past")[:50], *month(project="present")[200:]])
     await forget(source, since)
     whole = await contents(source)
 
@@ -294,14 +282,14 @@ async def test_the_past_is_carried_over(source: str, database: str) -> None:
     async with connected(database) as connection:
         assert await connection.fetchval("SELECT kept_since FROM usage_retention") == since
     with pytest.raises(RefusedRecords):
-        await fill(database, [record(span_id=b"\7" * 8, started_at=since - timedelta(seconds=1))])
+        await write(database, [record(span_id=b"\7" * 8, started_at=since - timedelta(seconds=1))])
 
     again = await copy(source, database)
     assert again.stored == 0
     assert (await contents(database))["rollups"] == whole["rollups"]
 
     # Time goes on at the source: what it forgets now is there in the target as it was.
-    await fill(source, month(project="late")[250:])
+    await write(source, month(project="late")[250:])
     await forget(source, since + 5 * DAY)
     later = await copy(source, database)
     assert later.stored == 50
@@ -311,9 +299,9 @@ async def test_the_past_is_carried_over(source: str, database: str) -> None:
 
 
 async def test_a_past_of_the_targets_own_is_not_mixed(source: str, database: str) -> None:
-    await fill(source, month())
+    await write(source, month())
     await forget(source, BASE + 12 * DAY)
-    await fill(database, [record(span_id=b"\7" * 8, started_at=BASE + 2 * DAY)])
+    await write(database, [record(span_id=b"\7" * 8, started_at=BASE + 2 * DAY)])
     before = await contents(database)
 
     with pytest.raises(CopyError, match=r"before 2026-03-13 the source knows sums alone.*Copy to an empty database"):
@@ -325,7 +313,7 @@ async def test_a_past_of_the_targets_own_is_not_mixed(source: str, database: str
 
 
 async def test_a_target_that_keeps_less_is_refused(source: str, postgresql: str) -> None:
-    await fill(source, month())
+    await write(source, month())
     await forget(postgresql, BASE + 12 * DAY)
 
     with pytest.raises(CopyError, match="keeps records since 2026-03-13, and the source has some from 2026-03-01"):
@@ -335,19 +323,19 @@ async def test_a_target_that_keeps_less_is_refused(source: str, postgresql: str)
 
 
 async def test_a_target_that_keeps_less_takes_what_it_keeps(source: str, postgresql: str) -> None:
-    await fill(source, month()[120:])
+    await write(source, month()[120:])
     await forget(postgresql, BASE + 12 * DAY)
 
     assert (await copy(source, postgresql)).projects["default"].equal
 
 
 async def test_the_source_is_copied_as_of_one_moment(source: str, postgresql: str) -> None:
-    await fill(source, month())
+    await write(source, month())
     late = record(span_id=b"\7" * 8, started_at=BASE + 29 * DAY)
 
     def meanwhile(progress: Progress) -> None:
         if progress.step is Step.RECORDS and progress.done == 0:
-            wait_for(fill(source, [late]))
+            wait_for(write(source, [late]))
 
     first = await copy(source, postgresql, meanwhile)
     second = await copy(source, postgresql)
@@ -373,12 +361,12 @@ async def test_a_server_may_take_the_same_calls_meanwhile(
 ) -> None:
     monkeypatch.setattr(copying, "_BATCH", 20)
     records = month()
-    await fill(source, records)
-    async with open_writer(several_backends, mode="copy", connections=2) as writer:
+    await write(source, records)
+    async with open_writer(several_backends, mode="copy", connections=2, price=as_it_is) as writer:
 
         async def take() -> None:
             for start in range(280, -1, -20):
-                await writer.write(records[start : start + 20])
+                await put(writer, records[start : start + 20])
 
         copied, _ = await asyncio.gather(copy(source, several_backends), take())
 
@@ -388,12 +376,11 @@ async def test_a_server_may_take_the_same_calls_meanwhile(
 
 async def test_a_call_that_a_server_is_just_taking_is_not_stored_twice(source: str, several_backends: str) -> None:
     taken = record(started_at=BASE + timedelta(hours=1))
-    await fill(source, [record()])
+    await write(source, [record()])
     async with asyncio.timeout(30), connected(several_backends) as server, connected(several_backends) as other:
         await server.execute(query("create_staging"))
         async with server.transaction():
-            await stage(server, [taken], mode="copy")
-            await server.execute(query("store_records"))
+            await arrive(server, [Observation(taken)], mode="copy", price=as_it_is, by_fingerprint=False)
             copy_ = asyncio.create_task(copy(source, several_backends))
             while not await other.fetchval(WAITING):  # noqa: ASYNC110 (PostgreSQL has no event for it)
                 await asyncio.sleep(0.01)
@@ -403,7 +390,7 @@ async def test_a_call_that_a_server_is_just_taking_is_not_stored_twice(source: s
 
 
 async def test_a_connection_that_is_lost_is_said_so(source: str, several_backends: str) -> None:
-    await fill(source, month())
+    await write(source, month())
 
     def cut(progress: Progress) -> None:
         if progress.step is Step.RECORDS:
@@ -423,7 +410,7 @@ async def test_a_connection_that_is_lost_is_said_so(source: str, several_backend
 
 async def test_an_empty_database_is_migrated_first(source: str, postgresql: str) -> None:
     await execute(postgresql, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    await fill(source, month())
+    await write(source, month())
 
     assert (await copy(source, postgresql)).projects["default"].equal
 
@@ -433,7 +420,7 @@ async def test_nothing_to_copy(source: str, postgresql: str) -> None:
 
 
 async def test_the_same_database_under_another_address_is_refused(postgresql: str) -> None:
-    await fill(postgresql, month())
+    await write(postgresql, month())
 
     with pytest.raises(CopyError, match="the same database"):
         await copy(postgresql, f"{postgresql}&application_name=other")

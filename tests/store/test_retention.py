@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from tests.model import ModelReader, ModelSnapshot, key_in
 from tests.records import BASE, record, usage_records
+from tests.store.database import as_it_is, put, write
 from tests.store.test_reader import ZONES, filters
 from usage_graph.errors import BeforeRecords, RefusedRecords
 from usage_graph.exporter.bisect import write_all
+from usage_graph.observation import Item, Observation
 from usage_graph.store.reader import Snapshot, open_reader
 from usage_graph.store.rollup import FAMILIES
 from usage_graph.store.writer import Writer, open_writer
@@ -79,11 +81,6 @@ async def keep_since(database: str, since: datetime, *, expire: bool) -> None:
             await connection.execute("CALL usage_expire()")
     finally:
         await connection.close()
-
-
-async def write(database: str, records: Sequence[UsageRecord]) -> None:
-    async with open_writer(database, mode="unnest", connections=1) as writer:
-        await writer.write(records)
 
 
 async def count(database: str, table: str) -> int:
@@ -158,6 +155,7 @@ async def test_every_question_is_answered_as_before_or_refused(
             "series by": lambda: snapshot.series(scope, bounds, by=by, metric=metric, top=first),
             "breakdown": lambda: snapshot.breakdown(scope, by=by, metric=metric, first=first),
             "consumers": lambda: snapshot.consumers(scope, kind=kind, metric=metric, first=first),
+            "unpriced models": lambda: snapshot.unpriced_models(scope, first=first),
             "records": lambda: snapshot.records(scope, order=order, page=page),
             "count": lambda: snapshot.record_count(scope),
             "by id": lambda: snapshot.records_by_id(project, [(one.started_at, one.id) for one in records]),
@@ -284,17 +282,17 @@ async def test_an_old_span_sent_again_is_never_counted_twice(database: str, expi
     await write(database, [OLD, NEW])
     await keep_since(database, SINCE, expire=expire)
     before = await rollups(database)
-    async with open_writer(database, mode="unnest", connections=1) as writer:
+    async with open_writer(database, mode="unnest", connections=1, price=as_it_is) as writer:
         if expire:
             with pytest.raises(RefusedRecords, match="starts before 2026-03-03, since when records are kept") as caught:
-                await writer.write([OLD])
+                await put(writer, [OLD])
             assert caught.value.before == SINCE
         else:
-            await writer.write([OLD])  # its identity is still there: stored already
+            await put(writer, [OLD])  # its identity is still there: stored already
         for unknown in (record(span_id=b"\3" * 8), record(span_id=b"\3" * 8, project="other")):
             with pytest.raises(RefusedRecords, match="USAGE_GRAPH_RETENTION"):
-                await writer.write([NEW, unknown])
-        await writer.write([NEW])
+                await put(writer, [NEW, unknown])
+        await put(writer, [NEW])
     assert await rollups(database) == before
     assert await count(database, "usage_record") == (1 if expire else 2)
 
@@ -303,18 +301,19 @@ async def test_old_records_cost_their_neighbours_one_more_write(database: str) -
     """Also where every second record of a large batch is old, and poison is among them."""
     await keep_since(database, SINCE, expire=False)
     batch = [
-        record(span_id=(n + 1).to_bytes(8, "big"), started_at=SINCE + (-DAY if n % 2 else DAY)) for n in range(400)
+        Observation(record(span_id=(n + 1).to_bytes(8, "big"), started_at=SINCE + (-DAY if n % 2 else DAY)))
+        for n in range(400)
     ]
     writes: list[int] = []
 
-    async def counted(writer: Writer, records: Sequence[UsageRecord]) -> None:
-        writes.append(len(records))
-        await writer.write(records)
+    async def counted(writer: Writer, items: Sequence[Item]) -> None:
+        writes.append(len(items))
+        await writer.write(items)
 
-    async with open_writer(database, mode="unnest", connections=1) as writer:
-        answers = await write_all(lambda records: counted(writer, records), [batch[:150], batch[150:]])
+    async with open_writer(database, mode="unnest", connections=1, price=as_it_is) as writer:
+        answers = await write_all(lambda items: counted(writer, items), [batch[:150], batch[150:]])
     assert writes == [400, 200]
-    assert [[rejected.record for rejected in answer] for answer in answers] == [batch[1:150:2], batch[151::2]]
+    assert [[rejected.item for rejected in answer] for answer in answers] == [batch[1:150:2], batch[151::2]]
     assert {rejected.reason for answer in answers for rejected in answer} == {
         "it starts before 2026-03-03, since when records are kept (USAGE_GRAPH_RETENTION)"
     }

@@ -1,8 +1,7 @@
 """Writing: once per span, all or nothing, rollups exact whatever happens to the records."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -12,22 +11,12 @@ from hypothesis import strategies as st
 
 from tests.records import BASE, record, usage_records
 from tests.rollups import assert_exact, assert_exact_before_and_after_refresh
+from tests.store.database import as_it_is, connected, put
 from usage_graph.errors import RefusedRecords, StoreUnavailable
-from usage_graph.store.connect import Connection, connect
 from usage_graph.store.writer import open_writer
 from usage_graph.usage import UsageRecord
 
 WRITES = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@asynccontextmanager
-async def connected(database: str) -> AsyncIterator[Connection]:
-    """A connection that is closed however the block ends: hypothesis leaves an example when it has seen enough."""
-    connection = await connect(database)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 async def stored(database: str) -> list[UsageRecord]:
@@ -52,8 +41,8 @@ async def test_both_ways_in_store_the_same(database: str, mode: Any) -> None:
         record(span_id=b"\3" * 8, failed=True, error_type="timeout", credits_nano=5, cost_reported=True),
         record(span_id=b"\4" * 8, project="other"),
     ]
-    async with open_writer(database, mode=mode, connections=1) as writer:
-        await writer.write(examples)
+    async with open_writer(database, mode=mode, connections=1, price=as_it_is) as writer:
+        await put(writer, examples)
     assert await stored(database) == sorted(examples, key=lambda one: (one.started_at, one.id))
 
 
@@ -61,15 +50,18 @@ async def test_both_ways_in_store_the_same(database: str, mode: Any) -> None:
 @WRITES
 async def test_again_reordered_or_split_changes_nothing(database: str, batch: list[UsageRecord], random: Any) -> None:
     distinct = first_of_each_span(batch)
-    async with connected(database) as connection, open_writer(database, mode="copy", connections=1) as writer:
+    async with (
+        connected(database) as connection,
+        open_writer(database, mode="copy", connections=1, price=as_it_is) as writer,
+    ):
         await connection.execute("TRUNCATE usage_identity; DELETE FROM usage_record")
-        await writer.write(distinct)
+        await put(writer, distinct)
         for _ in range(3):
             again = list(distinct)
             random.shuffle(again)
             cut = random.randint(0, len(again))
-            await writer.write(again[:cut])
-            await writer.write(again[cut:])
+            await put(writer, again[:cut])
+            await put(writer, again[cut:])
         assert await stored(database) == distinct
         await assert_exact_before_and_after_refresh(connection)
 
@@ -86,8 +78,8 @@ async def test_rollups_follow_updates_and_deletes(
     )
     async with connected(database) as connection:
         await connection.execute("TRUNCATE usage_identity; DELETE FROM usage_record")
-        async with open_writer(database, mode="copy", connections=1) as writer:
-            await writer.write(first_of_each_span([*batch, *other]))
+        async with open_writer(database, mode="copy", connections=1, price=as_it_is) as writer:
+            await put(writer, first_of_each_span([*batch, *other]))
         await connection.execute(f"UPDATE usage_record SET {change} WHERE abs(id) % 2 = 0")  # noqa: S608
         await assert_exact(connection)
         await connection.execute("DELETE FROM usage_record WHERE abs(id) % 3 = 0")
@@ -97,21 +89,21 @@ async def test_rollups_follow_updates_and_deletes(
 
 
 async def test_a_span_sent_with_another_start_is_the_same_call(database: str) -> None:
-    async with open_writer(database, mode="copy", connections=1) as writer:
-        await writer.write([record()])
-        await writer.write([record(started_at=BASE.replace(hour=5), input_tokens=7)])
+    async with open_writer(database, mode="copy", connections=1, price=as_it_is) as writer:
+        await put(writer, [record()])
+        await put(writer, [record(started_at=BASE.replace(hour=5), input_tokens=7)])
     assert await stored(database) == [record()]
 
 
 async def test_the_same_span_in_two_projects_is_two_calls(database: str) -> None:
-    async with open_writer(database, mode="copy", connections=1) as writer:
-        await writer.write([record(), record(project="other")])
+    async with open_writer(database, mode="copy", connections=1, price=as_it_is) as writer:
+        await put(writer, [record(), record(project="other")])
     assert len(await stored(database)) == 2
 
 
 async def test_repeats_inside_a_batch_count_once(database: str) -> None:
-    async with open_writer(database, mode="copy", connections=1) as writer:
-        await writer.write([record(), record(), record()])
+    async with open_writer(database, mode="copy", connections=1, price=as_it_is) as writer:
+        await put(writer, [record(), record(), record()])
     assert await stored(database) == [record()]
 
 
@@ -121,10 +113,10 @@ async def test_concurrent_writers_neither_lose_nor_double_nor_deadlock(several_b
         for trace in range(1, 5)
         for span in range(1, 101)
     ]
-    async with open_writer(several_backends, mode="copy", connections=4) as writer:
+    async with open_writer(several_backends, mode="copy", connections=4, price=as_it_is) as writer:
         # Overlapping batches in opposite orders: the recipe for a deadlock.
         batches = [records[start : start + 120] for start in range(0, 400, 40)]
-        await asyncio.gather(*(writer.write(batch if i % 2 else batch[::-1]) for i, batch in enumerate(batches * 3)))
+        await asyncio.gather(*(put(writer, batch if i % 2 else batch[::-1]) for i, batch in enumerate(batches * 3)))
     assert len(await stored(several_backends)) == 400
     connection = await asyncpg.connect(several_backends)
     await assert_exact_before_and_after_refresh(connection)
@@ -146,43 +138,46 @@ async def test_concurrent_writers_neither_lose_nor_double_nor_deadlock(several_b
     ids=str,
 )
 async def test_refused_data_leaves_nothing_behind(database: str, mode: Any, poison: dict[str, Any]) -> None:
-    async with open_writer(database, mode=mode, connections=1) as writer:
+    async with open_writer(database, mode=mode, connections=1, price=as_it_is) as writer:
         with pytest.raises(RefusedRecords) as caught:
-            await writer.write([record(), record(span_id=b"\2" * 8, **poison)])
+            await put(writer, [record(), record(span_id=b"\2" * 8, **poison)])
         assert "usage_" not in str(caught.value)
         assert await stored(database) == []
-        await writer.write([record()])
+        await put(writer, [record()])
     assert await stored(database) == [record()]
 
 
 async def test_a_sum_that_leaves_64_bits_is_refused_and_the_rest_goes_on(postgresql: str) -> None:
     connection = await asyncpg.connect(postgresql)
-    async with open_writer(postgresql, mode="copy", connections=1) as writer:
-        await writer.write([record()])
+    async with open_writer(postgresql, mode="copy", connections=1, price=as_it_is) as writer:
+        await put(writer, [record()])
         await connection.execute(f"UPDATE usage_by_model_1d SET cost_nano = {2**63 - 10**6}")  # noqa: S608
         with pytest.raises(RefusedRecords, match="64-bit"):
-            await writer.write([record(span_id=b"\2" * 8, cost_nano=10**9)])
-        await writer.write([record(span_id=b"\3" * 8, response_model="another")])
+            await put(writer, [record(span_id=b"\2" * 8, cost_nano=10**9)])
+        await put(writer, [record(span_id=b"\3" * 8, response_model="another")])
     await connection.close()
     assert len(await stored(postgresql)) == 2
 
 
 async def test_a_database_that_is_away_is_retryable() -> None:
-    async with open_writer("postgresql://nobody@127.0.0.1:1/none", mode="copy", connections=1) as writer:
+    async with open_writer(
+        "postgresql://nobody@127.0.0.1:1/none", mode="copy", connections=1, price=as_it_is
+    ) as writer:
         with pytest.raises(StoreUnavailable):
-            await writer.write([record()])
+            await put(writer, [record()])
 
 
 async def test_connections_that_were_cut_are_replaced(several_backends: str) -> None:
     connection = await asyncpg.connect(several_backends)
-    async with open_writer(several_backends, mode="copy", connections=1) as writer:
-        await writer.write([record()])
+    async with open_writer(several_backends, mode="copy", connections=1, price=as_it_is) as writer:
+        await put(writer, [record()])
         await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'usage-graph writer'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name = 'usage-graph writer'"
         )
         for _ in range(2):
             try:
-                await writer.write([record(span_id=b"\2" * 8)])
+                await put(writer, [record(span_id=b"\2" * 8)])
                 break
             except StoreUnavailable:
                 continue

@@ -4,19 +4,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from usage_graph.usage import UsageRecord
+from usage_graph.observation import Item, Observation
 
 Key = tuple[str, bytes, bytes]
-"""What a record is identified by: project, trace id, span id."""
+"""What an item is identified by: project, trace id, span id."""
 
 Ticket = TypeVar("Ticket")
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Generic[Ticket]):
-    """One request: its records, its size in bytes, and the ticket by which its sender is answered."""
+    """One request: its items, its size in bytes, and the ticket by which its sender is answered."""
 
-    records: Sequence[UsageRecord]
+    items: Sequence[Item]
     size: int
     ticket: Ticket
 
@@ -29,23 +29,28 @@ class Batch(Generic[Ticket]):
     requests: list[Waiting[Ticket]] = field(default_factory=list)
     spans: int = 0
 
-    def takes(self, records: int, *, max_spans: int) -> bool:
-        """Whether a request of ``records`` still fits; the first one always does, however large."""
-        return not self.requests or self.spans + records <= max_spans
+    def takes(self, spans: int, *, max_spans: int) -> bool:
+        """Whether a request of so many ``spans`` still fits; the first one always does, however large."""
+        return not self.requests or self.spans + spans <= max_spans
 
     def add(self, request: Waiting[Ticket]) -> None:
         self.requests.append(request)
-        self.spans += len(request.records)
+        self.spans += len(request.items)
 
     def due_in(self, now: float, *, max_spans: int, timeout: float) -> float:
         """Seconds until the batch should be written: 0 when it is full or has waited for ``timeout``."""
         return 0.0 if self.spans >= max_spans else max(0.0, self.opened + timeout - now)
 
 
-def distinct(requests: Iterable[Sequence[UsageRecord]]) -> list[UsageRecord]:
-    """All records in order, without those whose key came before: the first sending of a span wins."""
-    found: dict[Key, UsageRecord] = {}
-    for records in requests:
-        for record in records:
-            found.setdefault((record.project, record.trace_id, record.span_id), record)
+def key_of(item: Item) -> Key:
+    spanned = item.record if isinstance(item, Observation) else item
+    return spanned.project, spanned.trace_id, spanned.span_id
+
+
+def distinct(requests: Iterable[Sequence[Item]]) -> list[Item]:
+    """All items in order, without those whose key came before: the first sending of a span wins."""
+    found: dict[Key, Item] = {}
+    for items in requests:
+        for item in items:
+            found.setdefault(key_of(item), item)
     return list(found.values())

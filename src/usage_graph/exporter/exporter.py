@@ -1,4 +1,4 @@
-"""Usage records to the store, in batches: bounded queue, group commit, one answer per request.
+"""Observations of calls to the store, in batches: bounded queue, group commit, one answer per request.
 
 While one batch is being written the next one fills, so the busier the server, the more requests share a COMMIT.
 """
@@ -12,7 +12,7 @@ from copy import copy
 from usage_graph.errors import ExportError, QueueFull, ShuttingDown, StoreUnavailable
 from usage_graph.exporter.batch import Batch, Waiting
 from usage_graph.exporter.bisect import Rejected, Write, write_all
-from usage_graph.usage import UsageRecord
+from usage_graph.observation import Item
 
 _log = logging.getLogger("usage_graph.exporter")
 
@@ -59,11 +59,11 @@ class Exporter:
         """Begin to write."""
         self._tasks = [asyncio.create_task(self._run(), name=f"exporter-{n}") for n in range(self._writers)]
 
-    async def export(self, records: Sequence[UsageRecord], *, size: int) -> list[Rejected]:
-        """Returns after the records are committed, with those that the database refused.
+    async def export(self, items: Sequence[Item], *, size: int) -> list[Rejected]:
+        """Returns after the items are committed, with those that the database refused.
 
         ``size`` is what the request took on the wire, in bytes. A caller that is cancelled takes nothing back:
-        its records may be stored.
+        its items may be stored.
 
         Raises:
             QueueFull: at once; nothing of the request is stored.
@@ -72,11 +72,11 @@ class Exporter:
         """
         if self._draining:
             raise ShuttingDown("The server is shutting down; send the same request again, to the next one.")
-        if not records:
+        if not items:
             return []
-        self._check_room(len(records), size)
+        self._check_room(len(items), size)
         answer: _Answer = asyncio.get_running_loop().create_future()
-        self._enqueue(Waiting(records, size, answer))
+        self._enqueue(Waiting(items, size, answer))
         return await answer
 
     async def drain(self) -> None:
@@ -99,7 +99,7 @@ class Exporter:
             )
 
     def _enqueue(self, request: Waiting[_Answer]) -> None:
-        spans = len(request.records)
+        spans = len(request.items)
         if not self._queue or not self._queue[-1].takes(spans, max_spans=self._batch_spans):
             self._queue.append(Batch(opened=asyncio.get_running_loop().time()))
         self._queue[-1].add(request)
@@ -136,7 +136,7 @@ class Exporter:
     async def _store(self, batch: Batch[_Answer]) -> None:
         """Write ``batch`` and answer each of its requests, whatever happens."""
         try:
-            answers = await write_all(self._write, [request.records for request in batch.requests])
+            answers = await write_all(self._write, [request.items for request in batch.requests])
         except ExportError as error:
             self._fail(batch, error)
         except asyncio.CancelledError:
@@ -159,5 +159,5 @@ class Exporter:
                 request.ticket.set_exception(copy(error))
 
     def _release(self, request: Waiting[_Answer]) -> None:
-        self._spans -= len(request.records)
+        self._spans -= len(request.items)
         self._bytes -= request.size

@@ -11,19 +11,21 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import asyncpg
 
+from usage_graph.config import WriteMode
 from usage_graph.errors import CopyError, MigrationError
 from usage_graph.store import migrate
 from usage_graph.store.cells import SUMS
 from usage_graph.store.connect import UNREACHABLE, Connection, connect
 from usage_graph.store.pages import COLUMNS
 from usage_graph.store.past import batches, carry_past, totals_of
+from usage_graph.store.prices import carry_prices
 from usage_graph.store.sql import query
+from usage_graph.store.stage import stage
 from usage_graph.store.upkeep import Upkeep
-from usage_graph.store.writer import stage
 from usage_graph.usage import EPOCH, Totals, UsageRecord
 
 _BATCH = 5_000
@@ -84,9 +86,7 @@ _Days = dict[tuple[datetime, str], _Day]
 """By day in UTC and project."""
 
 
-async def copy(
-    source_dsn: str, target_dsn: str, *, mode: Literal["copy", "unnest"], tell: Callable[[Progress], None]
-) -> Copied:
+async def copy(source_dsn: str, target_dsn: str, *, mode: WriteMode, tell: Callable[[Progress], None]) -> Copied:
     """Give the target every record and identity of the source, and the sums of the time before its records.
 
     The target is migrated first; the source must be up to date, and is read as of one moment. Memory does not grow
@@ -113,6 +113,7 @@ async def copy(
                 projects = sorted({project for _, project in days})
                 present = await _days(target, since, projects)
                 stored = await _send(source, target, days, present, mode=mode, tell=tell)
+                await carry_prices(source, target)
             # No transaction is open: refreshing takes a while, and servers end those that are idle.
             tell(Progress(Step.ROLLUPS))
             await _refresh(target_dsn)
@@ -192,7 +193,7 @@ async def _send(
     days: _Days,
     present: _Days,
     *,
-    mode: Literal["copy", "unnest"],
+    mode: WriteMode,
     tell: Callable[[Progress], None],
 ) -> int:
     """Send the records of those ``days`` that are not ``present`` as they are; returns how many the target stored."""
@@ -223,18 +224,18 @@ async def _records(source: Connection, todo: Mapping[datetime, Sequence[str]]) -
             yield row
 
 
-async def _store(target: Connection, rows: Sequence[asyncpg.Record], *, mode: Literal["copy", "unnest"]) -> int:
+async def _store(target: Connection, rows: Sequence[asyncpg.Record], *, mode: WriteMode) -> int:
     """Store a batch in one transaction; returns how many of its records are new."""
     records = [UsageRecord(*tuple(row)[:_WIDTH]) for row in rows]
     identities = [
-        (record.project, record.started_at, record.id, kind, key)
+        (record.project, record.started_at, record.id, *identity)
         for record, row in zip(records, rows, strict=True)
-        for kind, key in zip(row["kinds"] or (), row["keys"] or (), strict=True)
+        for identity in zip(*(row[name] or () for name in ("kinds", "keys", "flags", "parents")), strict=True)
     ]
-    columns = list(zip(*identities, strict=True)) or [()] * 5
+    columns = list(zip(*identities, strict=True)) or [()] * 7
     async with target.transaction():
         # A server may be taking the same calls: what is known here must not change between looking and storing.
-        await target.execute(query("lock_identities"))
+        await target.execute(query("lock_projects"), sorted({record.project for record in records}))
         await stage(target, records, mode=mode)
         status = await target.execute(query("store_copies").format(columns=", ".join(UsageRecord._fields)), *columns)
     return int(status.split()[-1])

@@ -1,7 +1,8 @@
 """What keeps the database in shape while servers run: rollups brought up to date, old records forgotten.
 
 Any number of servers may share a database; one at a time does the work, under an advisory lock. What is to be done is
-known by ``sql/`` (``usage_stale``, ``usage_refresh``, ``usage_keep_since``, ``usage_expire``), whatever the engine.
+known by ``sql/`` (``usage_stale``, ``usage_refresh``, ``usage_forget``, ``usage_keep_since``, ``usage_expire``),
+whatever the engine.
 """
 
 import asyncio
@@ -73,6 +74,7 @@ class Upkeep:
                 _log.error("the rollups of %s to %s cannot be refreshed: %s", since, until, error)
 
     async def _forget(self, connection: Connection) -> None:
+        await connection.execute("CALL usage_forget()")
         if (since := self._wanted()) is not None and (self.kept_since is None or self.kept_since < since):
             self._see(await connection.fetchval("SELECT usage_keep_since($1)", since))
         # Once more after a start: the server before this one may have been stopped in the middle.

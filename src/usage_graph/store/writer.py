@@ -1,23 +1,23 @@
-"""Writing usage records: COPY into a staging table, then one statement that claims identities and stores the rest."""
+"""Writing what was observed: each batch in one transaction, retried by its sender until it is committed."""
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal
 
 import asyncpg
 
+from usage_graph.config import WriteMode
 from usage_graph.errors import RefusedRecords, StoreUnavailable
+from usage_graph.observation import Item, Written
+from usage_graph.store.arrival import arrive
 from usage_graph.store.connect import UNREACHABLE, Connection, Pool, open_pool
+from usage_graph.store.merging import Price
 from usage_graph.store.sql import query
-from usage_graph.usage import UsageRecord
 
 _log = logging.getLogger("usage_graph.store")
 
 _ACQUIRE_TIMEOUT = 5.0
 _WRITE_TIMEOUT = 30.0
-_STORE = query("store_records")
-_STAGE_BY_UNNEST = query("stage_records_by_unnest")
 _RETENTION = query("get_retention")
 _TOO_OLD = "it starts before {:%Y-%m-%d}, since when records are kept (USAGE_GRAPH_RETENTION)"
 
@@ -32,26 +32,55 @@ _REFUSED = (
 )
 
 
-class Writer:
-    """Stores batches, each in one transaction, exactly once by (project, trace, span)."""
+TellWritten = Callable[[str, Written], None]
+"""Takes a project and what became of its observations; never raises, and never waits."""
 
-    def __init__(self, pool: Pool, *, mode: Literal["copy", "unnest"]) -> None:
+
+def _nobody(_: str, __: Written) -> None:
+    pass
+
+
+class Writer:
+    """Stores batches, each in one transaction: every call once, however often and by whomever it is told.
+
+    ``price`` gives a record that was merged the cost that follows from its tokens. ``by_fingerprint``: observations
+    that share no id are merged by size and time, too (see ``store.fingerprint``). ``tell`` hears what became of each
+    batch after it is committed.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        mode: WriteMode,
+        price: Price,
+        by_fingerprint: bool = False,
+        tell: TellWritten = _nobody,
+    ) -> None:
         self._pool = pool
         self._mode = mode
+        self._price = price
+        self._by_fingerprint = by_fingerprint
+        self._tell = tell
 
-    async def write(self, records: Sequence[UsageRecord]) -> None:
-        """Returns after COMMIT. A record whose span is stored already changes nothing, and so do repeats.
+    async def write(self, items: Sequence[Item]) -> None:
+        """Returns after COMMIT. An observation that is stored already changes nothing, and so do repeats.
 
         Raises:
-            RefusedRecords: the database refused the data of at least one record; nothing of the batch is stored.
+            RefusedRecords: the database refused the data of at least one item; nothing of the batch is stored.
             StoreUnavailable: the database is away or busy; the batch may be written again as it is.
         """
         try:
             async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT) as connection:
                 try:
                     async with connection.transaction():
-                        await stage(connection, records, mode=self._mode)
-                        await connection.execute(_STORE)
+                        written = await arrive(
+                            connection,
+                            items,
+                            mode=self._mode,
+                            price=self._price,
+                            by_fingerprint=self._by_fingerprint,
+                        )
                 except asyncpg.DatetimeFieldOverflowError as error:
                     # What the trigger says that keeps out what is older than the records that are kept.
                     since = await connection.fetchval(_RETENTION)
@@ -59,19 +88,10 @@ class Writer:
         except _REFUSED as error:
             raise RefusedRecords(_reason(error)) from error
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
-            _log.warning("a batch of %d records was not written: %s", len(records), type(error).__name__)
+            _log.warning("a batch of %d observations was not written: %s", len(items), type(error).__name__)
             raise StoreUnavailable("The database cannot take records now; send the same request again.") from error
-
-
-async def stage(connection: Connection, records: Sequence[UsageRecord], *, mode: Literal["copy", "unnest"]) -> None:
-    """Put ``records`` into the staging table (``create_staging``) until the end of the transaction."""
-    if mode == "copy":
-        await connection.copy_records_to_table(
-            "usage_staging", records=records, columns=UsageRecord._fields, schema_name="pg_temp"
-        )
-    else:
-        columns: list[Any] = list(zip(*records, strict=True))
-        await connection.execute(_STAGE_BY_UNNEST, *columns)
+        for project, what in written.items():
+            self._tell(project, what)
 
 
 def _reason(error: BaseException) -> str:
@@ -84,8 +104,16 @@ def _reason(error: BaseException) -> str:
 
 
 @asynccontextmanager
-async def open_writer(dsn: str, *, mode: Literal["copy", "unnest"], connections: int) -> AsyncIterator[Writer]:
-    """A writer over its own pool, so that queries never wait for writes."""
+async def open_writer(
+    dsn: str,
+    *,
+    mode: WriteMode,
+    connections: int,
+    price: Price,
+    by_fingerprint: bool = False,
+    tell: TellWritten = _nobody,
+) -> AsyncIterator[Writer]:
+    """A ``Writer`` over its own pool, so that queries never wait for writes."""
     staging = query("create_staging")
 
     async def init(connection: Connection) -> None:
@@ -94,4 +122,4 @@ async def open_writer(dsn: str, *, mode: Literal["copy", "unnest"], connections:
     async with open_pool(
         dsn, name="usage-graph writer", size=connections, command_timeout=_WRITE_TIMEOUT, init=init
     ) as pool:
-        yield Writer(pool, mode=mode)
+        yield Writer(pool, mode=mode, price=price, by_fingerprint=by_fingerprint, tell=tell)

@@ -1,8 +1,9 @@
 -- The records of some projects that started in [$2, $3), each with all of its identities.
-SELECT {columns}, i.kinds, i.keys
+SELECT {columns}, i.kinds, i.keys, i.flags, i.parents
 FROM usage_record AS r
 LEFT JOIN (
-    SELECT project, started_at, record, array_agg(kind) AS kinds, array_agg(key) AS keys
+    SELECT project, started_at, record, array_agg(kind) AS kinds, array_agg(key) AS keys,
+        array_agg(flags) AS flags, array_agg(parent) AS parents
     FROM usage_identity
     WHERE project = ANY($1::text[]) AND started_at >= $2 AND started_at < $3
     GROUP BY project, started_at, record
