@@ -14,10 +14,12 @@ import asyncpg
 from bench.meter import is_here, parent
 from bench.records import records
 from bench.workload import Call, calls, cast
+from usage_graph.config import EngineChoice
+from usage_graph.observation import Observation
+from usage_graph.processor import Pricing
 from usage_graph.store import migrate
 from usage_graph.store.connect import connect
 from usage_graph.store.embedded import Embedded
-from usage_graph.store.engine import EngineChoice
 from usage_graph.store.writer import open_writer
 
 _LOADED_AT_ONCE = 20_000
@@ -96,9 +98,9 @@ class Database:
 
         async def load() -> float:
             writing = 0.0
-            async with open_writer(self.dsn(name), mode="copy", connections=1) as writer:
+            async with open_writer(self.dsn(name), mode="copy", connections=1, price=Pricing().price) as writer:
                 for at in range(0, len(found), at_once):
-                    batch = list(records(found[at : at + at_once]))
+                    batch = [Observation(record) for record in records(found[at : at + at_once])]
                     begun = time.perf_counter()
                     await writer.write(batch)
                     writing += time.perf_counter() - begun

@@ -25,7 +25,7 @@ def records(calls: Iterable[Call]) -> Iterator[UsageRecord]:
         used = None if call.failed else call.input_tokens
         output = None if call.failed or call.operation == "embeddings" else call.output_tokens
         cached = None if call.failed else call.cached_tokens or None
-        yield UsageRecord(
+        record = UsageRecord(
             project=_PROJECT,
             started_at=started_at,
             id=record_id(_PROJECT, call.trace_id, call.span_id),
@@ -51,9 +51,8 @@ def records(calls: Iterable[Call]) -> Iterator[UsageRecord]:
             cache_read_tokens=cached,
             cache_write_tokens=None,
             reasoning_tokens=None,
-            cost_nano=pricing.cost_nano(
-                call.model.provider, call.model.requested, answered, started_at, used, output, cached, None
-            ),
+            cost_nano=None,
             cost_reported=False,
             credits_nano=0,
         )
+        yield pricing.price(record)

@@ -20,10 +20,9 @@ from bench.ingest import MINUTES
 from bench.read import Operation
 from bench.size import Relation
 from bench.workload import Call, calls, cast
-from usage_graph.config import Settings
+from usage_graph.config import Engine, Settings
 from usage_graph.store import migrate
 from usage_graph.store.connect import connect
-from usage_graph.store.engine import Engine
 from usage_graph.store.sql import query
 
 ENGINES: tuple[Engine, ...] = ("postgresql", "timescaledb")

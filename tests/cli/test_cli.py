@@ -19,7 +19,7 @@ from usage_graph import cli
 from usage_graph.config import SETTINGS
 from usage_graph.graph.schema import sdl
 
-COMMANDS = ("serve", "migrate", "demo", "report", "schema", "doctor")
+COMMANDS = ("serve", "migrate", "copy", "demo", "import", "report", "prices", "reprice", "schema", "doctor")
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -64,12 +64,17 @@ def test_help_of_serve_documents_every_setting(capsys: pytest.CaptureFixture[str
     assert "--no-migrate" in shown
 
 
-def test_the_demo_cannot_be_given_a_database(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "flag", ["--database-url=postgresql://localhost/mine", "--engine=timescaledb", "--retention=P7D"]
+)
+def test_the_demo_cannot_be_given_a_database_nor_what_is_said_of_one(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main(["demo", "--database-url", "postgresql://localhost/mine"])
+        cli.main(["demo", flag])
 
     assert caught.value.code == 2
-    assert "--database-url" in capsys.readouterr().err
+    assert flag in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -242,11 +247,14 @@ def test_schema_prints_or_writes_the_sdl(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_migrate_says_what_it_did(empty_database: str) -> None:
     first = run("migrate", environ={"USAGE_GRAPH_DATABASE_URL": empty_database})
-    second = run("migrate", "--database-url", empty_database)
+    second = run("migrate", "--database-url", empty_database, "--engine", "postgresql")
+    refused = run("migrate", "--database-url", empty_database, "--engine", "timescaledb")
 
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert first.stdout.startswith("applied ")
     assert second.stdout == "The database is up to date.\n"
+    assert refused.returncode == 1
+    assert "cannot be run as TimescaleDB" in refused.stderr
 
 
 def test_doctor_finds_what_is_wrong(database: str, empty_database: str) -> None:

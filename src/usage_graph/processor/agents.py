@@ -20,6 +20,7 @@ Each agent tells of a call in several signals; the events in this table are the 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from usage_graph.processor.identifiers import bare_request_id
 from usage_graph.processor.providers import fold
 from usage_graph.processor.values import AttributeValue, charge, text, tokens
 
@@ -36,12 +37,6 @@ def _micro_usd(value: Any) -> int | None:
     """Nano-USD; like ``charge``, above 0."""
     micros = tokens(value)
     return charge(f"{micros}e-6") if micros else None
-
-
-def request_id(value: Any) -> str | None:
-    """Whatever serves the model gives it, so it may look like anything; words such as ``undefined`` are none."""
-    found = text(value)
-    return found if found is not None and len(found) >= 8 and any(map(str.isdigit, found)) else None
 
 
 def http_failure(value: Any) -> str | None:
@@ -85,7 +80,7 @@ class Said(NamedTuple):
 
 READERS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(Said._fields, text),
-    "request_id": request_id,
+    "request_id": bare_request_id,
     "provider": provider,
     **dict.fromkeys(
         ("input", "output", "cache_read", "cache_write", "reasoning", "apart", "total", "duration"), tokens

@@ -4,11 +4,11 @@
 one by one for a name that nobody has; the names come from clients.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from usage_graph.processor import providers
+from usage_graph.processor.spelling import spellings
 
 if TYPE_CHECKING:
     from genai_prices.types import MatchLogic, ModelInfo, Provider
@@ -23,10 +23,20 @@ _SELLERS = {
     "x_ai": "x-ai",
 }
 
-_VENDOR = re.compile(r"(?:[a-z]{2,6}(?:-gov)?\.)?(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen)\.")
-_BEDROCK_VERSION = re.compile(r"-v\d+(?::\d+)*$")
-_COMPACT_DATE = re.compile(r"-(20\d\d)([01]\d)([0-3]\d)(?=-|:|$)")
-_DATE = re.compile(r"-20\d\d-[01]\d-[0-3]\d$")
+# Ends the name of a model that a router gives away; whoever else has the model does not.
+_GIVEN_AWAY = ":free"
+
+
+class Listed(NamedTuple):
+    """A model of the price list. ``own``: the seller offers it as its own rather than at its maker's price.
+
+    ``seller`` is whose list it was found in, ``spelling`` the name that it was found by.
+    """
+
+    model: "ModelInfo"
+    own: bool
+    seller: str
+    spelling: str
 
 
 class Catalog:
@@ -37,26 +47,24 @@ class Catalog:
         self._shelves = {seller.id: _Shelf(seller.models) for seller in sellers}
         self._by_id = {seller.id: seller for seller in sellers}
 
-    def find(
-        self, provider: str | None, request_model: str | None, response_model: str | None
-    ) -> "tuple[ModelInfo, bool] | None":
-        """The model, and whether the seller offers it as its own rather than at its maker's price.
+    def find(self, provider: str | None, request_model: str | None, response_model: str | None) -> Listed | None:
+        """The model that the names on a call mean.
 
-        The response model is looked for before the request model, each also without vendor prefix, region, version and
-        date: in the provider's list, in that of the vendor in ``vendor/model``, and, where the provider is unknown, in
-        that of the model's maker; never for a server that one runs oneself.
+        The response model is looked for before the request model, each by its ``spellings``: in the provider's list, in
+        that of the vendor in ``vendor/model``, and, where the provider is unknown, in that of the model's maker; never
+        for a server that one runs oneself.
         """
         for name in (response_model, request_model):
             if not name:
                 continue
             name = name.strip().lower()
             for seller in self._sellers_of(provider, name):
-                for spelling in _spellings(name):
+                for spelling in spellings(name):
                     if model := self._shelves[seller.id].find(spelling):
-                        return model, True
+                        return Listed(model, True, seller.id, spelling)
                     for maker in seller.fallback_model_providers or ():
                         if model := self._shelves[maker].find(spelling):
-                            return model, False
+                            return Listed(model, False, maker, spelling)
         return None
 
     def _sellers_of(self, provider: str | None, model: str) -> "Iterator[Provider]":
@@ -66,6 +74,8 @@ class Catalog:
         known = self._seller(name) if name else None
         if known:
             yield known
+            if model.endswith(_GIVEN_AWAY):
+                return
         maker = providers.of_model(model)
         if maker and ("/" in model or not known) and (seller := self._seller(maker)) and seller is not known:
             yield seller
@@ -93,6 +103,8 @@ class _Shelf:
                 self._tried.append(position)
             for name in names or ():
                 self._exact.setdefault(name, position)
+        # The list's own name of a model is one that nothing need match, such as that of any fine-tuned one.
+        self._ids = {model.id.lower(): model for model in reversed(models)}
 
     def find(self, name: str) -> "ModelInfo | None":
         """``name`` in lower case."""
@@ -102,7 +114,7 @@ class _Shelf:
                 break
             if self._models[position].is_match(name):
                 return self._models[position]
-        return None if exact is None else self._models[exact]
+        return self._ids.get(name) if exact is None else self._models[exact]
 
 
 def _equal_to(match: "MatchLogic") -> list[str] | None:
@@ -117,23 +129,3 @@ def _equal_to(match: "MatchLogic") -> list[str] | None:
             return None
         found += names
     return None if clauses is None else found
-
-
-def _spellings(name: str) -> Iterator[str]:
-    """A model's name as it is, then with less and less around it.
-
-    ``us.anthropic.claude-sonnet-4-5-20250929-v1:0``, ``openai/gpt-4o``, ``claude-sonnet-4-5@20250929``. A date without
-    dashes is also tried with them, since price lists know some models by either.
-    """
-    seen = set()
-    bare = name.rpartition("/")[2]
-    plain = _BEDROCK_VERSION.sub("", _VENDOR.sub("", bare.partition("@")[0], count=1))
-    dateless = _DATE.sub("", _dashed(plain))
-    for spelling in (name, _dashed(name), bare, _dashed(bare), plain, _dashed(plain), dateless):
-        if spelling and spelling not in seen:
-            seen.add(spelling)
-            yield spelling
-
-
-def _dashed(name: str) -> str:
-    return _COMPACT_DATE.sub(r"-\1-\2-\3", name)

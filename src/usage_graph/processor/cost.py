@@ -1,116 +1,144 @@
-"""What a call cost: as reported on the span, else computed from the price list, else unknown. Never 0 for unknown."""
+"""What a call costs where nobody reported it: computed from prices, else unknown. Never 0 for unknown."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache, partial
+from typing import NamedTuple
 
-from usage_graph.processor.catalog import Catalog
-from usage_graph.processor.rates import RateCard, card_of
-from usage_graph.processor.reading import Found
-from usage_graph.processor.semconv import COST_KEYS
-from usage_graph.processor.tokens import Tokens
-from usage_graph.processor.values import AttributeValue, usd
-from usage_graph.usage import MAX_COST_NANO
+from usage_graph.price import OwnPrice
+from usage_graph.processor.catalog import Catalog, Listed
+from usage_graph.processor.own import OwnPrices
+from usage_graph.processor.rates import Charge, RateCard, card_of, card_of_own
+from usage_graph.usage import MAX_COST_NANO, UsageRecord
 
-if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo
+_UNKNOWN = (None,) * 5
+_TIER_KEYS = ("service_tier", "processing", "speed")
+"""What the price list calls the classes of service that emitters call tiers: `priority`, `batch`, `fast`."""
 
 MODELS_REMEMBERED = 4096
 """Resolved (provider, models) triples, hits and misses: the names come from clients, so there must be a bound."""
 
 
-def reported_nano(found: Found, used: Tokens, attributes: Mapping[str, AttributeValue]) -> int | None:
-    """The cost that the span reports, in nano-USD: a total above 0, else the sum of its input and output parts.
+class Quote(NamedTuple):
+    """What a call is priced by: ``own``, a price that the user set, else ``listed``, a model of the price list."""
 
-    A reported 0 is believed only where tokens were measured and none was used. With tokens, it is what emitters write
-    for a model that they have no price for; with unknown tokens, what they write for a call that failed.
-    """
-    if found.cost is not None:
-        return found.cost
-    if found.input_cost is not None and found.output_cost is not None:
-        parts = found.input_cost + found.output_cost
-        if 0 < parts <= MAX_COST_NANO:
-            return parts
-    if used.none_used and any(usd(attributes.get(key)) == 0 for key in COST_KEYS):
-        return 0
-    return None
+    card: RateCard
+    own: OwnPrice | None
+    listed: Listed | None
 
 
 class _Offer:
     """A model in the price list, with a rate card for each set of prices it has had, or has by time of day."""
 
-    def __init__(self, model: "ModelInfo", *, own: bool) -> None:
+    def __init__(self, listed: Listed) -> None:
+        model = listed.model
         self._model = model
         standard = model.prices if isinstance(model.prices, list) else []
         # A seller's special prices hold for its own models, not for those it resells at the maker's price.
-        variants = (model.price_variants or []) if own else []
+        variants = (model.price_variants or []) if listed.own else []
         constraints = [price.constraint for price in standard] + [variant.constraint for variant in variants]
         self._constraints = tuple(constraint for constraint in constraints if constraint is not None)
-        self._tiers = frozenset(tier for variant in variants if (tier := variant.when.get("service_tier")))
+        self._tiers = frozenset(tier for variant in variants for key in _TIER_KEYS if (tier := variant.when.get(key)))
         self._cards: dict[tuple[str | None, tuple[bool, ...]], RateCard | None] = {}
 
     def card(self, at: datetime, service_tier: str | None) -> RateCard | None:
         """The card in force ``at`` that instant; unknown service tiers are the standard one."""
-        tier = service_tier if service_tier in self._tiers else None
+        tier = service_tier.lower() if service_tier and self._tiers else None
+        tier = tier if tier in self._tiers else None
         key = tier, tuple([constraint.active(at) for constraint in self._constraints])
         try:
             return self._cards[key]
         except KeyError:
-            context = {"service_tier": tier} if tier else None
+            context = dict.fromkeys(_TIER_KEYS, tier) if tier else None
             prices = self._model.get_prices(at, context)
             card = self._cards[key] = card_of(prices, free=self._model.id.endswith(":free"))
             return card
 
 
+class _Choice(NamedTuple):
+    """What calls with certain names can be priced by, whenever they were."""
+
+    own: list[tuple[OwnPrice, RateCard]]
+    listed: Listed | None
+    offer: _Offer | None
+
+    def card(self, at: datetime, service_tier: str | None) -> RateCard | None:
+        for price, card in self.own:
+            if price.since is None or price.since <= at:
+                return card
+        return self.offer.card(at, service_tier) if self.offer is not None else None
+
+
 class Pricing:
-    """Costs from the price list that ``genai-prices`` ships. Reads no network.
+    """Costs from the user's own prices, else from the price list that ``genai-prices`` ships. Reads no network.
 
     Building one imports that package (about half a second), so that nothing else has to.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own: Iterable[OwnPrice] = ()) -> None:
         from genai_prices.data_snapshot import get_snapshot
 
         self._catalog = Catalog(get_snapshot().providers)
         self._offers: dict[tuple[int, bool], _Offer] = {}
-        self._offer = lru_cache(MODELS_REMEMBERED)(self._find_offer)
+        self.use(own)
 
-    def cost_nano(
-        self,
-        provider: str | None,
-        request_model: str | None,
-        response_model: str | None,
-        at: datetime,
-        input_tokens: int | None,
-        output_tokens: int | None,
-        cache_read: int | None = None,
-        cache_write: int | None = None,
-        *,
-        cache_write_1h: int | None = None,
-        reasoning: int | None = None,
-        service_tier: str | None = None,
-    ) -> int | None:
-        """What the call costs by the price list, in nano-USD; ``None`` where that is unknown.
+    def use(self, own: Iterable[OwnPrice]) -> None:
+        """Price by these own prices from now on, and by no others; a call is priced by the old or the new ones."""
+        self._choice = lru_cache(MODELS_REMEMBERED)(partial(self._choose, OwnPrices(own)))
 
-        Tokens are inclusive; for the names see ``Catalog.find``. Unknown, besides unknown models: both counts unknown;
-        one unknown that the model charges for; more than a million USD. Unknown cache and reasoning counts are taken
-        for none: such tokens are then priced as plain input and output.
+    def price(self, record: UsageRecord) -> UsageRecord:
+        """``record`` with what it costs, and the parts of that; a reported cost stays as it is.
+
+        The prices are those in force when the call started. For the names see ``OwnPrices`` and ``Catalog.find``.
+        Unknown are, besides the costs of unknown models: those of calls of which a count is unknown that the model
+        charges for; of failed calls without any count; more than ``MAX_COST_NANO``. Unknown cache and reasoning counts
+        are taken for none: such tokens are then priced as plain input and output.
         """
-        if input_tokens is None and output_tokens is None:
-            return None
-        offer = self._offer(provider, request_model, response_model)
-        card = offer.card(at, service_tier) if offer is not None else None
+        if record.cost_reported:
+            return record
+        charge = self._charge(record)
+        cost, *parts = _UNKNOWN if charge is None or charge.cost > MAX_COST_NANO else charge
+        return record._replace(
+            cost_nano=cost,
+            input_cost_nano=parts[0],
+            cache_read_cost_nano=parts[1],
+            cache_write_cost_nano=parts[2],
+            output_cost_nano=parts[3],
+        )
+
+    def quote(self, provider: str | None, model: str, at: datetime, *, service_tier: str | None = None) -> Quote | None:
+        """What a call of that time, model and provider is priced by; ``None`` if its cost is unknown."""
+        choice = self._choice(provider, model, None)
+        card = choice.card(at, service_tier)
         if card is None:
             return None
-        nano = card.cost_nano(
-            input_tokens, output_tokens, cache_read or 0, cache_write or 0, cache_write_1h or 0, reasoning or 0
-        )
-        return nano if nano is not None and nano <= MAX_COST_NANO else None
+        own = next((price for price, of in choice.own if of is card), None)
+        return Quote(card, own, choice.listed if own is None else None)
 
-    def _find_offer(self, provider: str | None, request_model: str | None, response_model: str | None) -> _Offer | None:
-        found = self._catalog.find(provider, request_model, response_model)
-        if found is None:
+    def _charge(self, record: UsageRecord) -> Charge | None:
+        choice = self._choice(record.provider, record.request_model, record.response_model)
+        card = choice.card(record.started_at, record.service_tier)
+        if card is None:
             return None
-        model, own = found
-        return self._offers.setdefault((id(model), own), _Offer(model, own=own))
+        charge = card.charge(
+            record.input_tokens,
+            record.output_tokens,
+            record.cache_read_tokens or 0,
+            record.cache_write_tokens or 0,
+            record.cache_write_1h_tokens or 0,
+            record.reasoning_tokens or 0,
+        )
+        # Nobody knows whether a failed call without counts was answered, and so charged for.
+        unmeasured = record.input_tokens is None and record.output_tokens is None
+        return None if charge is not None and charge.cost and record.failed and unmeasured else charge
+
+    def _choose(
+        self, own: OwnPrices, provider: str | None, request_model: str | None, response_model: str | None
+    ) -> _Choice:
+        prices = own.of(provider, [name for name in (response_model, request_model) if name])
+        listed = self._catalog.find(provider, request_model, response_model)
+        offer = None
+        if listed is not None:
+            key = id(listed.model), listed.own
+            offer = self._offers.get(key) or self._offers.setdefault(key, _Offer(listed))
+        return _Choice([(price, card_of_own(price)) for price in prices], listed, offer)

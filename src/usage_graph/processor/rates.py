@@ -4,9 +4,11 @@ A rate is USD per token in units of 1e-12 (pico-USD), or finer where the price d
 even, to nano-USD.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
+
+from usage_graph.price import OwnPrice
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice, TieredPrices
@@ -26,6 +28,20 @@ _KINDS = (
     ("output_reasoning_mtok", "output_mtok"),
 )
 _PER_CALL = "requests_kcount"
+
+
+class Charge(NamedTuple):
+    """What a call costs, and the parts of it that are of its tokens: nano-USD, cache writes of any lifetime in one.
+
+    The parts add up to the cost less what is charged per call. The cost is rounded, half to even; of each part what is
+    below 1e-9 is cut off, and of the units that are then missing the parts with the most cut off get one each.
+    """
+
+    cost: int
+    input: int
+    cache_read: int
+    cache_write: int
+    output: int
 
 
 class Rates(NamedTuple):
@@ -49,7 +65,7 @@ class RateCard(NamedTuple):
     steps: tuple[tuple[int, Rates], ...]
     unit: int
 
-    def cost_nano(
+    def charge(
         self,
         input_tokens: int | None,
         output_tokens: int | None,
@@ -57,24 +73,39 @@ class RateCard(NamedTuple):
         cache_write: int,
         cache_write_1h: int,
         reasoning: int,
-    ) -> int | None:
-        """Nano-USD of inclusive tokens; ``None`` where a count that the model charges for is unknown."""
-        if input_tokens is None and output_tokens is None:
-            return None
+    ) -> Charge | None:
+        """The cost of inclusive tokens; ``None`` where a count that the model charges for is unknown.
+
+        A part that is more than its whole is taken for all of it.
+        """
         rates = self._rates(input_tokens or 0)
         if (input_tokens is None and rates.input) or (output_tokens is None and rates.output):
             return None
-        units = (
-            ((input_tokens or 0) - cache_read - cache_write) * rates.input
-            + cache_read * rates.cache_read
-            + (cache_write - cache_write_1h) * rates.cache_write
-            + cache_write_1h * rates.cache_write_1h
-            + ((output_tokens or 0) - reasoning) * rates.output
-            + reasoning * rates.reasoning
-            + rates.call
+        written_1h = min(cache_write_1h, cache_write)
+        thought = min(reasoning, output_tokens or 0)
+        return self._rounded(
+            max((input_tokens or 0) - cache_read - cache_write, 0) * rates.input,
+            cache_read * rates.cache_read,
+            (cache_write - written_1h) * rates.cache_write + written_1h * rates.cache_write_1h,
+            ((output_tokens or 0) - thought) * rates.output + thought * rates.reasoning,
+            rates.call,
         )
-        nano, rest = divmod(units, self.unit)
-        return nano + (2 * rest + (nano & 1) > self.unit)
+
+    def _rounded(self, *units: int) -> Charge:
+        """``units`` of the four parts and of the call."""
+        unit = self.unit
+        nano, rest = divmod(sum(units), unit)
+        cost = nano + (2 * rest + (nano & 1) > unit)
+        parts = [part // unit for part in units]
+        if missing := cost - sum(parts):
+            # Sorting is stable: among equals the first gets it.
+            for index in sorted(range(len(units)), key=lambda i: -(units[i] % unit))[:missing]:
+                parts[index] += 1
+        return Charge(cost, *parts[:4])
+
+    def usd_per_million(self, rate: int) -> Decimal:
+        """One of the card's rates as it is said."""
+        return Decimal(rate).scaleb(_PER_MILLION - NANO) / Decimal(self.unit)
 
     def _rates(self, input_tokens: int) -> Rates:
         for above, rates in self.steps[:-1]:
@@ -91,9 +122,22 @@ def card_of(price: "ModelPrice", *, free: bool) -> RateCard | None:
     found = {kind: (_base(value), _steps(value)) for kind, _ in _KINDS if (value := getattr(price, kind)) is not None}
     if not found and not (free and not any(value is not None for value in vars(price).values())):
         return None
-    call = getattr(price, _PER_CALL)
+    thousand_calls: Decimal | None = getattr(price, _PER_CALL)
+    return _card(found, thousand_calls.scaleb(-_PER_THOUSAND) if thousand_calls else Decimal(0))
+
+
+def card_of_own(price: OwnPrice) -> RateCard:
+    """The card of a price that the user set: the same for calls of any length."""
+    amounts = (price.input, price.cache_read, price.cache_write, price.cache_write_1h, price.output, price.reasoning)
+    none: Sequence[tuple[int, Decimal]] = ()
+    found = {kind: (of, none) for (kind, _), of in zip(_KINDS, amounts, strict=True) if of is not None}
+    return _card(found, price.per_call)
+
+
+def _card(found: Mapping[str, tuple[Decimal, Sequence[tuple[int, Decimal]]]], call: Decimal) -> RateCard:
+    """From base prices and steps by kind, in USD per million tokens, and USD per call."""
     prices = [amount for base, steps in found.values() for amount in (base, *(amount for _, amount in steps))]
-    scale = max([PICO, *(_PER_MILLION + _digits(p) for p in prices), _PER_THOUSAND + _digits(call) if call else 0])
+    scale = max([PICO, _digits(call), *(_PER_MILLION + _digits(price) for price in prices)])
     bounds = sorted({start for _, steps in found.values() for start, _ in steps}, reverse=True)
 
     def rates(above: int) -> Rates:
@@ -106,8 +150,7 @@ def card_of(price: "ModelPrice", *, free: bool) -> RateCard | None:
             base, steps = found[kind]
             amount = next((amount for start, amount in reversed(steps) if above >= start), base)
             of[kind] = int(amount.scaleb(scale - _PER_MILLION))
-        per_call = int(call.scaleb(scale - _PER_THOUSAND)) if call else 0
-        return Rates._make((*(of[kind] for kind, _ in _KINDS), per_call))
+        return Rates._make((*(of[kind] for kind, _ in _KINDS), int(call.scaleb(scale))))
 
     return RateCard(tuple((above, rates(above)) for above in (*bounds, -1)), 10 ** (scale - NANO))
 

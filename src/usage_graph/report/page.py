@@ -53,6 +53,9 @@ class Page:
         yield header(usage)
         yield cards(usage["totals"])
         yield details(usage["totals"])
+        yield costs(usage["totals"]["costs"])
+        if usage["unpricedModels"]:
+            yield unpriced(usage["unpricedModels"])
         if not int(usage["totals"]["calls"]):
             yield Text("\nNo LLM calls in this window.")
             return
@@ -122,6 +125,31 @@ def details(totals: Json) -> Columns:
     if totals["avgDurationMs"] is not None:
         shown.append(("Avg duration", numbers.duration(totals["avgDurationMs"])))
     return Columns([Text.assemble((f"{title} ", "dim"), value) for title, value in shown], padding=(0, 2))
+
+
+def costs(parts: Json) -> Columns:
+    """What the cost is made of, where that is known and not 0."""
+    named = (
+        ("Input", "input"),
+        ("Cache reads", "cacheRead"),
+        ("Cache writes", "cacheWrite"),
+        ("Output", "output"),
+        ("Other", "other"),
+    )
+    shown = [
+        (title, numbers.money(parts[key])) for title, key in named if parts[key] is not None and Decimal(parts[key])
+    ]
+    return Columns([Text.assemble((f"{title} ", "dim"), value) for title, value in shown], padding=(0, 2))
+
+
+def unpriced(models: Sequence[Json]) -> Text:
+    """Models without a price, on one line, with the calls that have no cost because of that."""
+    found = [
+        f"{_either(model['model'])} ({_either(model['provider'])}) {numbers.count(model['calls'])}" for model in models
+    ]
+    line = Text.assemble(("Calls without a price ", "dim"), ", ".join(found))
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
 
 
 def heading(title: str) -> Text:

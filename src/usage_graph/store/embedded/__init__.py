@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: one that starts and ends with the server, for those who have no database yet.
 
 server       Embedded: start, stop, keep running
+attach       the one that another process runs
 binaries     where PostgreSQL's programs are
 account      the user that they run as
 launch       the script that becomes that user and runs them

@@ -12,14 +12,20 @@ WITH grouped AS (
 ),
 
 top AS (
-    SELECT *, row_number() OVER (ORDER BY weight DESC NULLS LAST, key, dimension) AS rank
+    SELECT *
     FROM grouped
     WHERE key IS NOT NULL
-    ORDER BY rank
+    ORDER BY weight DESC NULLS LAST, key, dimension
     LIMIT {first}
 )
 
-SELECT c.rank, c.key, c.dimension, coalesce(title.name, c.key) AS label, c.source, {measures}
+SELECT
+    row_number() OVER (ORDER BY c.weight DESC NULLS LAST, c.key, c.dimension) AS rank,
+    c.key,
+    c.dimension,
+    coalesce(title.name, c.key) AS label,
+    c.source,
+    {measures}
 FROM top AS c
 LEFT JOIN LATERAL (
     SELECT r.name

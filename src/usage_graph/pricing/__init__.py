@@ -1,0 +1,1 @@
+"""The commands about money: own prices, and costs computed anew."""

@@ -1,0 +1,2 @@
+SELECT usage_sum(c.calls) AS calls
+FROM ({cells}) AS c
