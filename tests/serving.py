@@ -127,11 +127,12 @@ class Server:
     def query(
         self, document: str, variables: Mapping[str, Any] | None = None, *, project: str = "default"
     ) -> dict[str, Any]:
-        """The ``data`` of a GraphQL answer that must have no errors."""
+        """The ``data`` of a GraphQL answer that must have no errors; asked with the server's key, if it has one."""
+        key = self.environment.get("USAGE_GRAPH_API_KEY")
         answer = httpx.post(
             f"{self.http}/graphql",
             json={"query": document, "variables": dict(variables or {})},
-            headers={"x-usage-graph-project": project},
+            headers={"x-usage-graph-project": project, **({"authorization": f"Bearer {key}"} if key else {})},
             timeout=60,
         )
         body = answer.json()

@@ -10,10 +10,23 @@ import yaml
 CONFIG = Path(__file__).parents[2] / "otel" / "collector.yaml"
 
 
-@pytest.fixture(scope="module")
-def config() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+def with_metrics(text: str) -> str:
+    """The same with the pipeline for metrics, which is there as a comment."""
+    head, commented, pipeline = text.partition("    # metrics:\n")
+    assert commented
+    return head + "    metrics:\n" + re.sub(r"^    # ", "    ", pipeline, flags=re.MULTILINE)
+
+
+@pytest.fixture(scope="module", params=[str, with_metrics], ids=["as it is", "with metrics"])
+def config(request: pytest.FixtureRequest) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(request.param(CONFIG.read_text()))
     return loaded
+
+
+def test_the_signals_are_those_that_are_counted_and_metrics_are_there_to_be_opted_in() -> None:
+    text = CONFIG.read_text()
+    assert set(yaml.safe_load(text)["service"]["pipelines"]) == {"traces", "logs"}
+    assert set(yaml.safe_load(with_metrics(text))["service"]["pipelines"]) == {"traces", "logs", "metrics"}
 
 
 def test_everything_defined_is_used_and_everything_used_is_defined(config: dict[str, Any]) -> None:
@@ -23,11 +36,13 @@ def test_everything_defined_is_used_and_everything_used_is_defined(config: dict[
     assert set(config["service"]["extensions"]) == set(config["extensions"])
 
 
-def test_traces_are_limited_batched_and_queued_on_disk(config: dict[str, Any]) -> None:
-    traces = config["service"]["pipelines"]["traces"]
-    assert traces["receivers"] == ["otlp"]
-    assert traces["processors"] == ["memory_limiter", "batch"]
-    [exporter] = traces["exporters"]
+def test_every_signal_is_limited_batched_and_queued_on_disk(config: dict[str, Any]) -> None:
+    pipelines = config["service"]["pipelines"]
+    for pipeline in pipelines.values():
+        assert pipeline["receivers"] == ["otlp"]
+        assert pipeline["processors"] == ["memory_limiter", "batch"]
+        assert pipeline["exporters"] == pipelines["traces"]["exporters"]
+    [exporter] = pipelines["traces"]["exporters"]
     queue = config["exporters"][exporter]["sending_queue"]
     assert queue["storage"] in config["service"]["extensions"]
     assert queue["storage"].partition("/")[0] == "file_storage"
