@@ -343,6 +343,33 @@ DIALECTS = [
         {**counted(2373, 109, 2048, 300), "user_id": "end"},
         scope="litellm",
     ),
+    *(
+        Dialect(
+            f"LiteLLM's proxy, {call}",
+            {
+                "gen_ai.operation.name": call,
+                "llm.request.type": call,
+                "gen_ai.system": "openai",
+                "gen_ai.request.model": "gpt-4o-mini",
+                "gen_ai.usage.input_tokens": 12,
+                "gen_ai.usage.output_tokens": 3,
+                "metadata.user_api_key_user_id": "default_user_id",
+                "litellm.metadata.session_id": "s",
+            },
+            {**counted(12, 3), "user_id": None, "conversation": "s", "operation": operation},
+            scope="litellm",
+        )
+        for call, operation in {
+            "acompletion": "chat",
+            "atext_completion": "completion",
+            "anthropic_messages": "chat",
+            "aresponses": "chat",
+            "aembedding": "embeddings",
+            "arerank": "rerank",
+            "aimage_edit": "image",
+            "atranscription": "audio",
+        }.items()
+    ),
     Dialect(
         "Vercel AI SDK 4, of Anthropic",
         {

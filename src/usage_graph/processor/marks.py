@@ -97,21 +97,33 @@ _SEMANTIC_KERNEL = {
     "text.streaming_completions": "completion",
 }
 
+# LiteLLM's own names of calls; asynchronous ones, which are all those of its proxy, have an "a" before them.
+_LITELLM_CALLS = {
+    "anthropic_messages": "chat",
+    "completion": "completion",
+    "embedding": "embeddings",
+    "generate_content": "chat",
+    "generate_content_stream": "chat",
+    "image_edit": "image",
+    "image_generation": "image",
+    "image_variation": "image",
+    "rerank": "rerank",
+    "responses": "chat",
+    "speech": "audio",
+    "text_completion": "completion",
+    "transcription": "audio",
+}
+_LITELLM = _LITELLM_CALLS | {f"a{name}": operation for name, operation in _LITELLM_CALLS.items()}
+# That of a completion is one of messages.
+_LITELLM["acompletion"] = "chat"
+
 GEN_AI_OPERATION = _one_of(
     chat="chat",
-    generate_content="chat",
     generate="chat",
-    responses="chat",
-    text_completion="completion",
-    completion="completion",
     embeddings="embeddings",
-    embedding="embeddings",
-    rerank="rerank",
-    image_generation="image",
     image="image",
-    speech="audio",
-    transcription="audio",
     decide="other",
+    **_LITELLM,
     **_SEMANTIC_KERNEL,
 )
 
@@ -138,7 +150,7 @@ LEAF_RULES = (
     LeafRule("traceloop.span.kind", _one_of(), _any),
     LeafRule(
         "llm.request.type",
-        _one_of(chat="chat", completion="completion", embedding="embeddings", rerank="rerank"),
+        _one_of(chat="chat", **_LITELLM),
         _among(),
     ),
     LeafRule(

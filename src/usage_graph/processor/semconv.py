@@ -49,12 +49,22 @@ def _project(value: Any) -> str | None:
     return ("".join(filter(str.isprintable, name)).strip() or None) if name else None
 
 
+_NOBODY = "default_user_id"
+"""What LiteLLM's proxy calls whoever has no user id of their own."""
+
+
+def _user(value: Any) -> str | None:
+    name = text(value)
+    return name if name != _NOBODY else None
+
+
 def _metadata(*names: str) -> tuple[str, ...]:
     """Per-call metadata that applications set; each dialect has its own prefix, and some write camel case."""
     camel = tuple(words[0] + "".join(map(str.title, words[1:])) for words in (name.split("_") for name in names))
     return (
         *(f"traceloop.association.properties.{name}" for name in names),
         *(f"langsmith.metadata.{name}" for name in names),
+        *(f"litellm.metadata.{name}" for name in names),
         *(f"ai.telemetry.metadata.{name}" for name in dict.fromkeys((*camel, *names))),
         *(f"ai.settings.context.{name}" for name in dict.fromkeys((*camel, *names))),
     )
@@ -160,7 +170,7 @@ SPAN_FIELDS = (
     ),
     Field(
         "user",
-        text,
+        _user,
         (
             "usage_graph.user",
             "user.id",
