@@ -10,22 +10,19 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from usage_graph.config import COPY_TO, SETTINGS, Setting, Settings, copy_target, default_data_dir, load
+from usage_graph.config import COPY_TO, NOT_IN_DEMO, copy_target, load
 from usage_graph.errors import ConfigError, UsageGraphError
+from usage_graph.flags import DATABASE, Command, add, add_choice, add_settings, settings_of
+from usage_graph.importing import command as importing
+from usage_graph.pricing import prices, reprice
 from usage_graph.window import Bucket, CalendarPeriod
 
 if TYPE_CHECKING:
     from usage_graph.app import Endpoints
-
-Command = Callable[[argparse.Namespace, Mapping[str, str]], int]
-
-DATABASE = ("database_url", "data_dir")
-NOT_IN_DEMO = ("database_url",)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,33 +62,38 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action=_Version)
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    serve = _add(commands, "serve", _serve, "take OpenTelemetry spans in and answer GraphQL")
+    serve = add(commands, "serve", _serve, "take OpenTelemetry spans in and answer GraphQL")
     serve.add_argument("--no-migrate", action="store_true", help="expect the database to be up to date")
-    _add_settings(serve)
+    add_settings(serve)
 
-    _add_settings(_add(commands, "migrate", _migrate, "bring the database up to date, and end"), only=DATABASE)
+    add_settings(add(commands, "migrate", _migrate, "bring the database up to date, and end"), only=DATABASE)
 
-    copy = _add(commands, "copy", _copy, "copy the database into another one, such as a TimescaleDB")
+    copy = add(commands, "copy", _copy, "copy the database into another one, such as a TimescaleDB")
     copy.add_argument(
         "--to",
         metavar="URL",
         help=f"database to copy to, postgresql://...; a password is safer in [{COPY_TO.variable}]",
     )
-    _add_settings(copy, only=(*DATABASE, "engine", "write_mode"))
+    add_settings(copy, only=(*DATABASE, "write_mode"))
 
-    demo = _add(commands, "demo", _demo, "serve a month of sample calls from a database of its own")
+    demo = add(commands, "demo", _demo, "serve a month of sample calls from a database of its own")
     demo.add_argument("--seed", type=int, default=1, help="another number is another month (default: %(default)s)")
     ending = demo.add_mutually_exclusive_group()
     ending.add_argument("--exit", action="store_true", help="end after the report")
     ending.add_argument("--keep-serving", dest="exit", action="store_false", help="serve until Ctrl-C (default)")
-    _add_settings(demo, without=NOT_IN_DEMO)
+    add_settings(demo, without=NOT_IN_DEMO)
 
-    _add_report(_add(commands, "report", _report, "the usage page in the terminal, from a running server"))
+    _add_report(add(commands, "report", _report, "the usage page in the terminal, from a running server"))
 
-    schema = _add(commands, "schema", _schema, "print the GraphQL schema")
+    importing.add_arguments(add(commands, "import", importing.run, "send a history of calls to a running server"))
+
+    prices.add_commands(add(commands, "prices", prices.list_, "your own prices, over those of the price list"))
+    reprice.add_arguments(add(commands, "reprice", reprice.run, "compute costs anew, with the prices there are now"))
+
+    schema = add(commands, "schema", _schema, "print the GraphQL schema")
     schema.add_argument("--output", type=Path, metavar="FILE", help="write it there instead")
 
-    _add_settings(_add(commands, "doctor", _doctor, "look for what keeps a server from working here"))
+    add_settings(add(commands, "doctor", _doctor, "look for what keeps a server from working here"))
     return root
 
 
@@ -111,58 +113,15 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _add(commands: Any, name: str, command: Command, summary: str) -> argparse.ArgumentParser:
-    added: argparse.ArgumentParser = commands.add_parser(
-        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", allow_abbrev=False
-    )
-    added.set_defaults(command=command)
-    return added
-
-
-def _add_settings(
-    command: argparse.ArgumentParser, *, only: Sequence[str] | None = None, without: Sequence[str] = ()
-) -> None:
-    group = command.add_argument_group("settings", "each can also be given by its environment variable")
-    for setting in SETTINGS:
-        if (only is None or setting.name in only) and setting.name not in without:
-            text = f"{setting.help} [{setting.variable}] (default: {_default(setting)})".replace("%", "%%")
-            group.add_argument(setting.flag, dest=setting.name, metavar="VALUE", help=text)
-
-
-def _default(setting: Setting) -> str:
-    value = default_data_dir() if setting.name == "data_dir" else getattr(Settings(), setting.name)
-    if value is None:
-        return "unset"
-    return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
-
-
 def _add_report(report: argparse.ArgumentParser) -> None:
     report.add_argument("--endpoint", metavar="URL", help="where the server is (default: http://HOST:PORT as set)")
     window = report.add_mutually_exclusive_group()
     window.add_argument("--last", metavar="DURATION", default="P30D", help="PT24H, P7D, P1M ... (default: %(default)s)")
-    _add_choice(window, "--period", CalendarPeriod, default=None)
-    _add_choice(report, "--bucket", Bucket, default=Bucket.AUTO)
+    add_choice(window, "--period", CalendarPeriod, default=None)
+    add_choice(report, "--bucket", Bucket, default=Bucket.AUTO)
     report.add_argument("--timezone", metavar="ZONE", help="IANA name such as Europe/Berlin (default: this machine's)")
     report.add_argument("--project", metavar="NAME", help="whose calls (default: those of no named project)")
     report.add_argument("--json", action="store_true", help="print the data of the GraphQL answer")
-
-
-def _add_choice(group: Any, flag: str, names: type[StrEnum], *, default: StrEnum | None) -> None:
-    """A flag that takes a name of the API in the manner of a command line: ``last-week`` for ``LAST_WEEK``."""
-    known = {name.lower().replace("_", "-"): name for name in names}
-
-    def choice(text: str) -> StrEnum:
-        name = text.lower().replace("_", "-")
-        if name not in known:
-            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(known)}")
-        return known[name]
-
-    group.add_argument(flag, type=choice, default=default, metavar=flag.strip("-").upper(), help=", ".join(known))
-
-
-def _settings(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
-    flags = {setting.name: getattr(given, setting.name, None) for setting in SETTINGS}
-    return load(environ, flags)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
@@ -177,7 +136,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _serve(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    settings = _settings(given, environ)
+    settings = settings_of(given, environ)
     from usage_graph import app
 
     _run(app.serve(settings, migrate=not given.no_migrate))
@@ -185,10 +144,10 @@ def _serve(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _migrate(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    settings = _settings(given, environ)
-    from usage_graph import app
+    settings = settings_of(given, environ)
+    from usage_graph import database
 
-    names = asyncio.run(app.migrate(settings))
+    names = asyncio.run(database.migrate(settings))
     for name in names:
         print(f"applied {name}")
     if not names:
@@ -197,21 +156,22 @@ def _migrate(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _copy(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    settings, to = _settings(given, environ), copy_target(environ, given.to)
+    settings, to = settings_of(given, environ), copy_target(environ, given.to)
     from rich.console import Console
 
-    from usage_graph import app
-    from usage_graph.report.copying import shown, summary
+    from usage_graph import database
+    from usage_graph.report.copying import summary
+    from usage_graph.report.progress import shown
 
     started = time.monotonic()
     with shown(Console(stderr=True)) as tell:
-        copied = asyncio.run(app.copy(settings, to=to, tell=tell))
+        copied = asyncio.run(database.copy(settings, to=to, tell=tell))
     print("\n".join(summary(copied, seconds=time.monotonic() - started)))
     return 1 if any(project.differs for project in copied.projects.values()) else 0
 
 
 def _demo(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    settings = _settings(given, environ)
+    settings = settings_of(given, environ)
     from usage_graph.demo import stage
     from usage_graph.report.client import Question
     from usage_graph.report.show import show
@@ -276,7 +236,7 @@ def _schema(given: argparse.Namespace, _: Mapping[str, str]) -> int:
 
 
 def _doctor(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    settings = _settings(given, environ)
+    settings = settings_of(given, environ)
     from usage_graph import doctor
 
     checks = asyncio.run(doctor.doctor(settings))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from usage_graph.errors import ConfigError, QueryError
@@ -18,6 +18,10 @@ SERVICE = "usage-graph"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 MIB = 2**20
+
+Engine = Literal["postgresql", "timescaledb"]
+EngineChoice = Literal["auto", "postgresql", "timescaledb"]
+WriteMode = Literal["copy", "unnest"]
 
 
 def is_loopback(name: str) -> bool:
@@ -94,20 +98,23 @@ def _origins(value: str) -> tuple[str, ...]:
     return names
 
 
-def _write_mode(value: str) -> Literal["copy", "unnest"]:
-    """copy or unnest"""
-    match value:
-        case "copy" | "unnest":
-            return value
-    raise ValueError
+def _choice(literal: object) -> Callable[[str], str]:
+    names = get_args(literal)
+
+    def parse(value: str) -> str:
+        if value not in names:
+            raise ValueError
+        return value
+
+    parse.__doc__ = f"{', '.join(names[:-1])} or {names[-1]}"
+    return parse
 
 
-def _engine(value: str) -> Literal["auto", "postgresql", "timescaledb"]:
-    """auto, postgresql or timescaledb"""
-    match value:
-        case "auto" | "postgresql" | "timescaledb":
-            return value
-    raise ValueError
+def _switch(value: str) -> bool:
+    """on or off"""
+    if value.lower() not in ("on", "off"):
+        raise ValueError
+    return value.lower() == "on"
 
 
 def _retention(value: str) -> Duration:
@@ -140,8 +147,9 @@ class Setting:
 
 SETTINGS = (
     Setting("database_url", _url, "PostgreSQL >= 15 to use; unset: an embedded one in the data directory"),
-    Setting("engine", _engine, "auto, or what to run the database as: postgresql or timescaledb"),
+    Setting("engine", _choice(EngineChoice), "auto, or what to run the database as: postgresql or timescaledb"),
     Setting("retention", _retention, "how long records are kept, such as P400D (rollups stay); unset: for ever"),
+    Setting("prices", _path, "TOML file with your own prices, over those of the price list"),
     Setting("data_dir", _path, "data directory of the embedded database"),
     Setting("host", _text, "bind address of HTTP and gRPC"),
     Setting("port", _number(0, 65535), "port of GraphQL, GraphiQL and OTLP/HTTP; 0 = any free one"),
@@ -157,8 +165,13 @@ SETTINGS = (
     Setting("batch_timeout", _seconds, "seconds a batch waits for more spans before it is written"),
     Setting("pool_size", _number(1, 1000), "connections for queries"),
     Setting("statement_timeout", _seconds, "seconds a query may take"),
-    Setting("write_mode", _write_mode, "copy, or unnest for servers and proxies without COPY"),
+    Setting("write_mode", _choice(WriteMode), "copy, or unnest for servers and proxies without COPY"),
+    Setting("metric_sources", _names, "service.name of those whose metrics count, separated by commas"),
+    Setting("merge_by_fingerprint", _switch, "on: one call seen by two instrumentations that share no id is one call"),
 )
+
+NOT_IN_DEMO = ("database_url", "engine", "retention", "prices")
+"""Settings of the user's database: the demo has its own, keeps its whole month, and knows what its calls cost."""
 
 COPY_TO = Setting("copy_to", _url, "database to copy to")
 """Read by `usage-graph copy` alone, as ``copy_target`` says; it may be there when others run."""
@@ -169,8 +182,9 @@ class Settings:
     """The settings in force; ``explicit`` names those that somebody set."""
 
     database_url: str | None = None
-    engine: Literal["auto", "postgresql", "timescaledb"] = "auto"
+    engine: EngineChoice = "auto"
     retention: Duration | None = None
+    prices: Path | None = None
     data_dir: Path = Path()
     host: str = "127.0.0.1"
     port: int = 8000
@@ -186,7 +200,9 @@ class Settings:
     batch_timeout: float = 0.005
     pool_size: int = 8
     statement_timeout: float = 30.0
-    write_mode: Literal["copy", "unnest"] = "copy"
+    write_mode: WriteMode = "copy"
+    metric_sources: tuple[str, ...] = ()
+    merge_by_fingerprint: bool = False
     explicit: frozenset[str] = frozenset()
 
     @property

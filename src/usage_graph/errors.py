@@ -21,7 +21,9 @@
     │   ├── BeforeRecords      it needs records that are no longer kept
     │   └── QueryTimeout, QueryUnavailable
     ├── CopyError              a database cannot be copied into another, or not to its end
+    ├── RepriceError           costs cannot be computed anew, or not to the end
     ├── DemoError              the demo cannot be played
+    ├── ImportFailed           a history cannot be imported, or not to its end
     └── ReportError            the terminal report cannot be had
 
 The messages are written for whoever made the mistake: what was wrong, where, and what to do. They never
@@ -158,8 +160,16 @@ class CopyError(UsageGraphError):
     """A database cannot be copied into another, or not to its end; what was copied is there and counts."""
 
 
+class RepriceError(UsageGraphError):
+    """Costs cannot be computed anew, or not to the end; what was changed is right and stays."""
+
+
 class DemoError(UsageGraphError):
     """The demo cannot be played."""
+
+
+class ImportFailed(UsageGraphError):
+    """A history cannot be imported, or not to its end; what the server has accepted is there and counts once."""
 
 
 class ReportError(UsageGraphError):

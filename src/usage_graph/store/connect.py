@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -58,6 +58,17 @@ async def connect(dsn: str, *, named: str = "USAGE_GRAPH_DATABASE_URL") -> Conne
             f"The database cannot be used: {error or type(error).__name__}. Check {named}, "
             "and that the server runs and lets this user in."
         ) from error
+
+
+async def answers(dsn: str) -> bool:
+    """Whether the database can be used now."""
+    try:
+        connection = await connect(dsn)
+    except StartupError:
+        return False
+    with suppress(*UNREACHABLE):
+        await connection.close()
+    return True
 
 
 async def _keep(_: Connection) -> None:
