@@ -94,11 +94,25 @@ def fresh(request: pytest.FixtureRequest, engine: str) -> Iterator[str]:
 
 
 @contextmanager
+def empty(request: pytest.FixtureRequest, engine: str) -> Iterator[str]:
+    """The same of a database with nothing in it."""
+    if engine == "timescaledb":
+        timescale: Timescale = request.getfixturevalue("timescale")
+        yield timescale.empty()
+    elif engine == "native":
+        with _on_native() as dsn:
+            yield dsn
+    else:
+        yield request.getfixturevalue("empty_database")
+
+
+@contextmanager
 def _on_native() -> Iterator[str]:
     """An empty database on the server that the tests were given."""
     assert NATIVE is not None
     name = f"usage_graph_test_{os.getpid()}_{next(_numbers)}"
-    _run(NATIVE, [f"CREATE DATABASE {name}"])
+    # Not template1, which nobody may copy while somebody is connected to it.
+    _run(NATIVE, [f"CREATE DATABASE {name} TEMPLATE template0"])
     yield urlsplit(NATIVE)._replace(path=f"/{name}").geturl()
     _run(NATIVE, [f"DROP DATABASE {name} WITH (FORCE)"])
 

@@ -20,11 +20,12 @@ import usage_graph
 from tests.documents import OPERATIONS, section, snippets
 from tests.graph.api import Api
 from tests.records import record
+from tests.store.database import as_it_is, put
+from usage_graph.config import Engine
 from usage_graph.graph.schema import example_operations
 from usage_graph.store import migrate
 from usage_graph.store.connect import connect
 from usage_graph.store.embedded import Embedded, binaries
-from usage_graph.store.engine import Engine
 from usage_graph.store.reader import open_reader
 from usage_graph.store.upkeep import Upkeep
 from usage_graph.store.writer import open_writer
@@ -67,15 +68,15 @@ async def fill(dsn: str) -> None:
     """Records with rollups that have outlived some, in the columnstore where there is one, and others after that."""
     connection = await connect(dsn)
     await migrate.migrate(connection)
-    async with open_writer(dsn, mode="copy", connections=1) as writer:
-        await writer.write(OLD)
+    async with open_writer(dsn, mode="copy", connections=1, price=as_it_is) as writer:
+        await put(writer, OLD)
         await Upkeep(dsn=dsn, retention=KEPT, clock=lambda: NOW).round()
         assert await connection.fetchval("SELECT count(*) FROM usage_record") < len(OLD)
         if await engine_of(dsn) == "timescaledb":
             await connection.execute(
                 "SELECT compress_chunk(c) FROM show_chunks('usage_record', older_than => INTERVAL '7 days') AS c"
             )
-        await writer.write(LATE)
+        await put(writer, LATE)
     await connection.close()
 
 
@@ -130,9 +131,9 @@ async def assert_same(one: str, other: str) -> None:
 
 async def go_on(dsn: str) -> None:
     """Calls that are there already, some of them forgotten; new ones, twice; and a round of upkeep."""
-    async with open_writer(dsn, mode="copy", connections=1) as writer:
+    async with open_writer(dsn, mode="copy", connections=1, price=as_it_is) as writer:
         for batch in ([*LATE, *NEW], NEW):
-            await writer.write(batch)
+            await put(writer, batch)
     await Upkeep(dsn=dsn, retention=KEPT, clock=lambda: NOW).round()
 
 

@@ -56,9 +56,11 @@ def test_empty_means_unset() -> None:
 def test_lists() -> None:
     settings = load(
         {"USAGE_GRAPH_CORS_ORIGINS": "https://a.example, http://localhost:3000/", "USAGE_GRAPH_ALLOWED_HOSTS": "db"}
+        | {"USAGE_GRAPH_METRIC_SOURCES": "claude-code, codex_exec,"}
     )
     assert settings.cors_origins == ("https://a.example", "http://localhost:3000")
     assert settings.allowed_hosts == ("db",)
+    assert settings.metric_sources == ("claude-code", "codex_exec")
 
 
 @pytest.mark.parametrize(

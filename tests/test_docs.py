@@ -1,16 +1,20 @@
 """docs/operations.md is true to the letter: what it names exists. Its backups are run by ``test_backup.py``."""
 
+import asyncio
 import inspect
 import re
 
 import asyncpg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.documents import OPERATIONS, ROOT, section, snippets
 from usage_graph import cli
 from usage_graph.config import COPY_TO, SETTINGS
 from usage_graph.graph.schema import sdl
-from usage_graph.store import migrate, upkeep
+from usage_graph.health import MAX_DETAILS, Outcome
+from usage_graph.metrics import Metrics
+from usage_graph.store import counts, migrate, upkeep
 from usage_graph.store.engine import MINIMUM_SERVER, MINIMUM_TIMESCALEDB, RECOMMENDED_TIMESCALEDB, Server
 
 
@@ -40,7 +44,7 @@ def test_relations_and_functions_exist() -> None:
     made = {
         name for one in migrate.load() for name in re.findall(r"CREATE (?:TABLE|FUNCTION|PROCEDURE) (\w+)", one.sql)
     }
-    named = set(re.findall(r"\busage_(?!graph\b)\w+", OPERATIONS))
+    named = set(re.findall(r"\busage_(?!graph(?:\b|_))\w+", OPERATIONS))
     assert {"usage_stale", "usage_refresh", "usage_mark"} <= named
     assert named <= made
 
@@ -61,6 +65,40 @@ def test_links_lead_somewhere() -> None:
     linked = re.findall(r"\]\(docs/operations\.md#?([^)]*)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert linked
     assert set(linked) <= {"", *anchors(OPERATIONS)}
+
+
+def test_metrics_exist() -> None:
+    shown = Metrics()
+    shown.watch_queue(lambda: 0)
+    for outcome in Outcome:
+        shown.tell("p", outcome, "a detail", 1)
+    shown.request_duration.record(
+        1, {f"http.{name}": "x" for name in ("request.method", "route", "response.status_code")}
+    )
+    asyncio.run(_failing(shown))
+    found = {
+        (re.sub("_(?:bucket|count|sum)$", "", sample.name), *sorted(sample.labels.keys() - {"le"}))
+        for family in text_string_to_metric_families(shown.text().decode())
+        for sample in family.samples
+        if not sample.name.startswith("target_")
+    }
+    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \|(.*?)\| .* \|$", section(OPERATIONS, "Monitoring"), re.M)
+    told = {
+        (name, *sorted(re.findall(r"`(\w+)`", labels)))
+        for names, labels in rows
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    assert told == found
+    assert f"the first {MAX_DETAILS} are told apart" in OPERATIONS
+    assert (counts._EVERY, "every three seconds" in OPERATIONS) == (3.0, True)
+
+
+async def _failing(shown: Metrics) -> None:
+    async def write(_: object) -> None:
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        await shown.measured(write)([])
 
 
 def test_versions_are_those_of_the_program() -> None:

@@ -211,6 +211,7 @@ def test_otlp_over_grpc_with_the_key_is_stored(guarded: Server, header: tuple[st
         ("POST", "/graphql"),
         ("GET", "/graphql?query={__typename}"),
         ("HEAD", "/graphql"),
+        ("GET", "/metrics"),
         ("GET", "/no-such-page"),
         ("GET", "/graphql/staticx"),
     ],
@@ -228,6 +229,7 @@ def test_nothing_else_is_answered_without_the_key(guarded: Server, method: str, 
 def test_with_the_key_the_api_is_as_ever(guarded: Server) -> None:
     asked = {"query": "{ __typename }"}
     assert httpx.post(f"{guarded.http}/graphql", json=asked, headers=BEARER).json() == {"data": {"__typename": "Query"}}
+    assert "usage_graph_calls_stored_total " in httpx.get(f"{guarded.http}/metrics", headers=BEARER).text
     assert httpx.get(f"{guarded.http}/no-such-page", headers=BEARER).status_code == 404
 
 

@@ -2,55 +2,37 @@
 
 import asyncio
 import logging
-import os
 import signal
-import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import uvicorn
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse
-from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from usage_graph.config import SERVICE, Settings
-from usage_graph.errors import MigrationError, QueryError, StartupError
+from usage_graph import database
+from usage_graph.config import Settings
+from usage_graph.errors import StartupError
 from usage_graph.exporter.exporter import Exporter
-from usage_graph.graph import app as graph
-from usage_graph.guard import LoopbackGuard
-from usage_graph.key import Key, KeyGuard
+from usage_graph.health import Health, Tally
+from usage_graph.key import Key
 from usage_graph.listen import PortTaken, bind, url
+from usage_graph.metrics import Metrics
+from usage_graph.prices import Prices
 from usage_graph.processor import Pricing, Processor
+from usage_graph.processor.events import EventProcessor
+from usage_graph.processor.measurements import MeasurementProcessor
 from usage_graph.receiver import grpc as otlp_grpc
-from usage_graph.receiver import http as otlp_http
 from usage_graph.receiver.intake import Intake
 from usage_graph.receiver.service import Service
-from usage_graph.store import migrate as migrations
-from usage_graph.store.connect import connect
-from usage_graph.store.copy import Copied, Progress
-from usage_graph.store.copy import copy as copy_database
-from usage_graph.store.embedded import Embedded
-from usage_graph.store.embedded.directory import DataDirectory
-from usage_graph.store.engine import EngineChoice
-from usage_graph.store.reader import Reader, open_reader
+from usage_graph.store.counts import open_counts
+from usage_graph.store.reader import open_reader
 from usage_graph.store.upkeep import Upkeep
 from usage_graph.store.writer import open_writer
+from usage_graph.web import HttpServer, http_app
 
 _log = logging.getLogger("usage_graph")
 
 _WRITERS = 2
 """Batches written at once: while the database commits one, the next is on its way."""
-
-_KEEP_ALIVE = 75
-"""Seconds that an idle HTTP connection is kept: longer than the pauses of exporters (5 to 60 s), or they meet a
-connection that is just being closed."""
 
 _GRACE = 20.0
 """Seconds that requests under way may take when the server is told to stop."""
@@ -83,29 +65,49 @@ async def serve(
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(_stop_on_signals())
         sockets = stack.enter_context(_Sockets(settings))
-        dsn = await stack.enter_async_context(_database(settings))
-        await _prepare(settings, dsn, apply=migrate)
+        dsn = await stack.enter_async_context(database.running(settings))
+        await database.prepare(settings, dsn, apply=migrate)
         upkeep = Upkeep(
             dsn=dsn, retention=settings.retention, clock=_clock, patience=settings.statement_timeout + _GRACE
         )
         await stack.enter_async_context(upkeep.running())
+        metrics, tally = Metrics(), Tally(clock=_clock)
+        health = Health(metrics.tell, tally.tell)
+        await stack.enter_async_context(open_counts(dsn, tally=tally))
 
-        writer = await stack.enter_async_context(open_writer(dsn, mode=settings.write_mode, connections=_WRITERS))
+        pricing = Pricing()
+        await stack.enter_async_context(Prices(dsn=dsn, file=settings.prices, pricing=pricing).running())
+        writer = await stack.enter_async_context(
+            open_writer(
+                dsn,
+                mode=settings.write_mode,
+                connections=_WRITERS,
+                price=pricing.price,
+                by_fingerprint=settings.merge_by_fingerprint,
+                tell=health.tell_written,
+            )
+        )
         reader = await stack.enter_async_context(
             open_reader(dsn, connections=settings.pool_size, statement_timeout=settings.statement_timeout)
         )
         exporter = Exporter(
-            write=writer.write,
+            write=metrics.measured(writer.write),
             batch_spans=settings.batch_spans,
             batch_timeout=settings.batch_timeout,
             queue_spans=settings.queue_spans,
             queue_bytes=settings.queue_bytes,
             writers=_WRITERS,
         )
+        metrics.watch_queue(lambda: exporter.waiting)
         await exporter.start()
         stack.push_async_callback(_drain, exporter)
         service = Service(
-            processor=Processor(pricing=Pricing()), exporter=exporter, kept_since=lambda: upkeep.kept_since
+            processor=Processor(pricing=pricing),
+            events=EventProcessor(pricing=pricing),
+            measurements=MeasurementProcessor(pricing=pricing, sources=frozenset(settings.metric_sources)),
+            exporter=exporter,
+            kept_since=lambda: upkeep.kept_since,
+            tell=health.tell,
         )
         intake = Intake(max_bytes=settings.queue_bytes)
 
@@ -116,72 +118,18 @@ async def serve(
             otlp_http=url(settings.host, sockets.otlp) if sockets.otlp else None,
             otlp_grpc=grpc_address,
         )
-        web = _HttpServer(_http_app(settings, service, intake, reader, otlp_port=sockets.otlp), sockets.all)
-        await stack.enter_async_context(web)
+        routes = http_app(
+            settings,
+            service=service,
+            intake=intake,
+            reader=reader,
+            metrics=metrics,
+            clock=_clock,
+            otlp_port=sockets.otlp,
+        )
+        web = await stack.enter_async_context(HttpServer(routes, sockets.all, grace=_GRACE))
         print(f"ready {endpoints.http}", flush=True)
         await _until_stopped(stop, web, ready(endpoints) if ready else None)
-
-
-async def migrate(settings: Settings) -> list[str]:
-    """Bring the database up to date; returns the names of the migrations that were applied.
-
-    Raises:
-        StartupError: the database or its schema cannot be used.
-    """
-    async with _database(settings) as dsn:
-        return await _prepare(settings, dsn, apply=True)
-
-
-async def copy(settings: Settings, *, to: str, tell: Callable[[Progress], None]) -> Copied:
-    """Copy the database into the one at ``to``; see ``store.copy``.
-
-    Raises:
-        StartupError: one of the databases cannot be used; a server that runs uses the embedded one alone.
-        CopyError: they cannot be put together, or the copy was cut short.
-    """
-    if settings.database_url is None and not os.access(DataDirectory(path=settings.data_dir).cluster, os.F_OK):
-        raise StartupError(
-            f"There is no database in {settings.data_dir} to copy, or none that this user may see. Say where it is by "
-            "USAGE_GRAPH_DATA_DIR, or by USAGE_GRAPH_DATABASE_URL."
-        )
-    async with _database(settings) as dsn:
-        await _prepare(settings, dsn, apply=False)
-        return await copy_database(dsn, to, mode=settings.write_mode, tell=tell)
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[str]:
-    """The DSN of the database to use; an embedded one runs, and is kept running, for as long as this does."""
-    if settings.database_url is not None:
-        yield settings.database_url
-        return
-    with Embedded(data_dir=settings.data_dir) as embedded:
-        supervision = asyncio.create_task(embedded.keep_running(), name="embedded database")
-        try:
-            yield embedded.dsn
-        finally:
-            supervision.cancel()
-            with suppress(asyncio.CancelledError):
-                await supervision
-
-
-async def _prepare(settings: Settings, dsn: str, *, apply: bool) -> list[str]:
-    """Apply what is outstanding, or make sure that nothing is; say what the database runs as."""
-    connection = await connect(dsn)
-    try:
-        applied = await migrations.migrate(connection, settings.engine) if apply else []
-        schema = await migrations.inspect(connection, settings.engine)
-    finally:
-        await connection.close()
-    if schema.pending:
-        raise MigrationError(
-            f"The database lacks {len(schema.pending)} migration(s), first {schema.pending[0]}. Run "
-            "`usage-graph migrate`, or serve without --no-migrate."
-        )
-    print(f"usage-graph: {schema.server.name}, engine: {schema.engine}", file=sys.stderr, flush=True)
-    if schema.server.warning is not None:
-        _log.warning("%s", schema.server.warning)
-    return applied
 
 
 class _Sockets:
@@ -259,102 +207,7 @@ async def _grpc(settings: Settings, service: Service, intake: Intake) -> AsyncIt
         await server.stop(_GRACE)
 
 
-def _http_app(
-    settings: Settings, service: Service, intake: Intake, reader: Reader, *, otlp_port: int | None
-) -> ASGIApp:
-    health: list[BaseRoute] = [Route("/healthz", _healthz), Route("/readyz", _readyz(reader, settings.engine))]
-    otlp: list[BaseRoute] = list(otlp_http.routes(service, max_body_bytes=settings.max_body_bytes, intake=intake))
-    middleware = []
-    if settings.on_loopback:
-        middleware.append(
-            Middleware(LoopbackGuard, allowed_hosts=settings.allowed_hosts, allowed_origins=settings.cors_origins)
-        )
-    if settings.cors_origins:
-        middleware.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.cors_origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["*"],
-                expose_headers=["Retry-After"],
-            )
-        )
-    if settings.api_key:
-        # Innermost: a browser's preflight carries no key, and CORS headers belong on refusals too.
-        middleware.append(Middleware(KeyGuard, key=Key(settings.api_key)))
-    queries = graph.routes(reader=reader, clock=_clock, timeout=settings.statement_timeout)
-    home = Route("/", RedirectResponse("/graphql", 307))
-    main = Starlette(routes=[home, *health, *otlp, *queries], middleware=middleware)
-    if otlp_port is None:
-        return main
-    otlp_only = Starlette(routes=[*health, *otlp], middleware=middleware)
-
-    async def by_port(scope: Scope, receive: Receive, send: Send) -> None:
-        address = scope.get("server") or (None, None)
-        await (otlp_only if address[1] == otlp_port else main)(scope, receive, send)
-
-    return by_port
-
-
-async def _healthz(_: Request) -> JSONResponse:
-    return JSONResponse({"status": "ok", "service": SERVICE})
-
-
-def _readyz(reader: Reader, choice: EngineChoice) -> Callable[[Request], Awaitable[JSONResponse]]:
-    async def readyz(_: Request) -> JSONResponse:
-        try:
-            schema = await reader.schema(choice)
-        except (QueryError, MigrationError) as error:
-            return _unready(str(error))
-        if schema.pending:
-            return _unready(f"{len(schema.pending)} migration(s) outstanding")
-        return JSONResponse({"status": "ok", "service": SERVICE, "engine": schema.engine})
-
-    return readyz
-
-
-def _unready(reason: str) -> JSONResponse:
-    return JSONResponse({"status": "unavailable", "service": SERVICE, "reason": reason}, 503)
-
-
-class _HttpServer(uvicorn.Server):
-    """Uvicorn on sockets that are bound already, in a loop that is not its own; signals are left to us."""
-
-    def __init__(self, app: ASGIApp, sockets: list[socket.socket]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE,
-                timeout_graceful_shutdown=round(_GRACE),
-            )
-        )
-        self._sockets = sockets
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def __aenter__(self) -> "_HttpServer":
-        self.serving = asyncio.create_task(self.serve(sockets=self._sockets), name="http")
-        while not self.started and not self.serving.done():  # noqa: ASYNC110 (uvicorn has no event for it)
-            await asyncio.sleep(0.005)
-        if self.serving.done():
-            await self.serving
-            raise StartupError("The HTTP server did not start.")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.should_exit = True
-        await self.serving
-
-
-async def _until_stopped(stop: asyncio.Event, web: _HttpServer, beside: Awaitable[None] | None) -> None:
+async def _until_stopped(stop: asyncio.Event, web: HttpServer, beside: Awaitable[None] | None) -> None:
     """Returns when ``stop`` is set or the HTTP server ends; raises what ``beside`` raises."""
 
     def on_done(side: asyncio.Future[None]) -> None:

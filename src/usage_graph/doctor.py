@@ -6,20 +6,19 @@ import os
 import platform
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
 from google.protobuf.internal import api_implementation
 
+from usage_graph import database
 from usage_graph.config import SERVICE, Settings
 from usage_graph.errors import StartupError
 from usage_graph.listen import PortTaken, bind, url
 from usage_graph.store import migrate
 from usage_graph.store.connect import Connection, connect
-from usage_graph.store.embedded import Embedded
 from usage_graph.store.embedded.directory import DataDirectory
 
 
@@ -45,8 +44,12 @@ async def doctor(settings: Settings) -> list[Check]:
     try:
         if settings.database_url is None and _is_new(settings.data_dir):
             return [*found, Check("database", True, "embedded PostgreSQL, to be made at the first start")]
-        async with _connection(settings) as connection:
-            found += await _database(settings, connection)
+        async with database.running(settings) as dsn:
+            connection = await connect(dsn)
+            try:
+                found += await _database(settings, connection)
+            finally:
+                await connection.close()
     except StartupError as error:
         found.append(Check("database", False, str(error)))
     return found
@@ -112,23 +115,6 @@ def _is_new(data_dir: Path) -> bool:
             "Choose another with USAGE_GRAPH_DATA_DIR."
         )
     return True
-
-
-@asynccontextmanager
-async def _connection(settings: Settings) -> AsyncIterator[Connection]:
-    if settings.database_url is not None:
-        connection = await connect(settings.database_url)
-        try:
-            yield connection
-        finally:
-            await connection.close()
-        return
-    with Embedded(data_dir=settings.data_dir) as embedded:
-        connection = await connect(embedded.dsn)
-        try:
-            yield connection
-        finally:
-            await connection.close()
 
 
 async def _database(settings: Settings, connection: Connection) -> list[Check]:

@@ -8,6 +8,7 @@ from bench import __main__ as bench
 from bench import size
 from bench.records import records
 from bench.workload import calls, cast
+from tests.store.database import as_it_is, put
 from usage_graph.store.rollup import FAMILIES
 from usage_graph.store.upkeep import Upkeep
 from usage_graph.store.writer import open_writer
@@ -17,8 +18,8 @@ END = datetime(2026, 11, 20, tzinfo=UTC)
 
 async def test_every_table_is_measured(database: str) -> None:
     found = calls("s", 300, people=cast(1), start=END - timedelta(days=3), end=END)
-    async with open_writer(database, mode="unnest", connections=1) as writer:
-        await writer.write(list(records(found)))
+    async with open_writer(database, mode="unnest", connections=1, price=as_it_is) as writer:
+        await put(writer, list(records(found)))
     await Upkeep(dsn=database, retention=None, clock=lambda: END).round()
     sizes = {relation.name: relation for relation in await size.relations(database)}
     rollups = {rollup.relation for family in FAMILIES for rollup in family.rollups}

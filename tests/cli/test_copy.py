@@ -17,6 +17,7 @@ import pytest
 
 from tests.cli.test_cli import environment, run
 from tests.records import BASE, record
+from tests.store.database import as_it_is, put
 from usage_graph.store import migrate
 from usage_graph.store.connect import connect
 from usage_graph.store.embedded import Embedded
@@ -29,8 +30,9 @@ async def fill(dsn: str) -> None:
     connection = await connect(dsn)
     await migrate.migrate(connection)
     await connection.close()
-    async with open_writer(dsn, mode="copy", connections=1) as writer:
-        await writer.write(
+    async with open_writer(dsn, mode="copy", connections=1, price=as_it_is) as writer:
+        await put(
+            writer,
             [
                 record(
                     project=f"project {number % 2}",
@@ -39,7 +41,7 @@ async def fill(dsn: str) -> None:
                     credits_nano=500_000_000,
                 )
                 for number in range(CALLS)
-            ]
+            ],
         )
 
 

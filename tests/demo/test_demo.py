@@ -90,6 +90,8 @@ def environment() -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("USAGE_GRAPH_")}
     return inherited | {
         "USAGE_GRAPH_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/not_for_the_demo",
+        "USAGE_GRAPH_ENGINE": "timescaledb",
+        "USAGE_GRAPH_RETENTION": "P1D",
         "OTEL_SDK_DISABLED": "true",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
         "HTTP_PROXY": "http://127.0.0.1:1",

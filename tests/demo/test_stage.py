@@ -6,16 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from usage_graph.config import load
+from usage_graph.config import Settings, load
 from usage_graph.demo import stage
 from usage_graph.errors import DemoError
 
 
-def test_it_never_uses_the_users_database(tmp_path: Path) -> None:
-    users = load({"USAGE_GRAPH_DATABASE_URL": "postgresql://db/mine", "USAGE_GRAPH_PORT": "9000"})
-    own = stage.own_settings(users, tmp_path)
+def test_it_never_uses_the_users_database_nor_what_is_set_for_it(tmp_path: Path) -> None:
+    users = load(
+        {
+            "USAGE_GRAPH_DATABASE_URL": "postgresql://db/mine",
+            "USAGE_GRAPH_ENGINE": "timescaledb",
+            "USAGE_GRAPH_RETENTION": "P7D",
+            "USAGE_GRAPH_PORT": "9000",
+        }
+    )
 
-    assert own == replace(users, database_url=None, data_dir=tmp_path, explicit=frozenset({"port"}))
+    assert stage.own_settings(users, tmp_path) == replace(
+        Settings(), data_dir=tmp_path, port=9000, explicit=frozenset({"port"})
+    )
 
 
 def test_its_directory_is_made_and_emptied_again(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.graph.api import Api
 from tests.records import BASE, usage_records
 from tests.rollups import refresh_all
+from tests.store.database import as_it_is, put
 from tests.store.test_reader import ZONES, windows
 from usage_graph.store.reader import open_reader
 from usage_graph.store.writer import open_writer
@@ -36,6 +37,7 @@ query (
     breakdown(by: $by, metric: $metric, first: $top) {
       groups { key label share totals { ...All } } other { share totals { ...All } }
     }
+    unpricedModels(first: $top) { model provider calls allCalls inputTokens outputTokens share }
     topConsumers(by: $kind, metric: $metric, first: $top) { key dimension label source share totals { ...All } }
     records(first: 5, orderBy: $orderBy) {
       totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
@@ -43,6 +45,7 @@ query (
         id source name agent conversation user channel service environment provider requestModel responseModel
         operation status errorType inputTokens outputTokens cacheReadTokens cacheWriteTokens reasoningTokens
         totalTokens cost costStatus credits startedAt durationMs traceId spanId
+        cacheWrite1hTokens costs { ...Parts } serviceTier suspect
       }
     }
   }
@@ -50,7 +53,9 @@ query (
 fragment All on UsageTotals {
   calls failedCalls inputTokens outputTokens totalTokens cacheReadTokens cacheWriteTokens reasoningTokens cost
   unpricedCalls unmeasuredCalls avgCost credits avgDurationMs
+  suspectCalls cacheWrite1hTokens pricedShare costs { ...Parts }
 }
+fragment Parts on CostBreakdown { input cacheRead cacheWrite output other }
 """
 
 _texts = st.sampled_from(["a", "b", "B", "%", "_", "ä", "naïve", "100%", "z", ""])
@@ -100,12 +105,12 @@ async def answers(
     """What is answered to ``asked`` after every batch; rollups are refreshed after those that ``refreshed`` counts."""
     found = []
     async with (
-        open_writer(database, mode="copy", connections=1) as writer,
+        open_writer(database, mode="copy", connections=1, price=as_it_is) as writer,
         open_reader(database, connections=1, statement_timeout=30) as reader,
     ):
         api = Api(store=reader)
         for number, batch in enumerate(batches):
-            await writer.write(batch)
+            await put(writer, batch)
             if number in refreshed:
                 await refresh_all(database)
             found.append([await api.ask(OPERATION, variables, project=project) for variables in asked])

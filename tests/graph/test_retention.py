@@ -3,8 +3,9 @@
 import asyncpg
 
 from tests.graph.api import NOW, Api
-from tests.graph.test_store import FILTERS, SELECTIONS, TOTALS, write
+from tests.graph.test_store import FILTERS, SELECTIONS, TOTALS
 from tests.rollups import refresh_all
+from tests.store.database import write
 from usage_graph.graph.cursors import write_global_id
 from usage_graph.graph.schema import example_operations
 from usage_graph.store.reader import open_reader

@@ -4,13 +4,14 @@ import asyncpg
 
 from tests.graph.api import Api
 from tests.rollups import refresh_all
+from tests.store.database import write
 from usage_graph.graph.schema import example_operations
 from usage_graph.store.reader import open_reader
-from usage_graph.store.writer import open_writer
 from usage_graph.usage import ConsumerKind, Dimension, Metric, RecordField, UsageRecord
 
 TOTALS = (
-    "totals { calls failedCalls inputTokens outputTokens cost unpricedCalls unmeasuredCalls credits avgDurationMs }"
+    "totals { calls failedCalls inputTokens outputTokens cost unpricedCalls unmeasuredCalls credits avgDurationMs "
+    "suspectCalls cacheWrite1hTokens pricedShare costs { input cacheRead cacheWrite output other } }"
 )
 
 
@@ -36,6 +37,7 @@ SELECTIONS = [
     *map(split, Dimension, [*Metric, *Metric]),
     *map(pages, RecordField),
     *(f"topConsumers(by: {kind.name}) {{ key dimension label source share {TOTALS} }}" for kind in ConsumerKind),
+    "unpricedModels(first: 2) { model provider calls allCalls inputTokens outputTokens share }",
 ]
 FILTERS = [
     "{}",
@@ -45,11 +47,6 @@ FILTERS = [
     "{ status: [] }",
     "{ agent: { in: [] } }",
 ]
-
-
-async def write(database: str, records: list[UsageRecord]) -> None:
-    async with open_writer(database, mode="copy", connections=1) as writer:
-        await writer.write(records)
 
 
 async def test_the_store_answers_as_the_model_does(database: str, api: Api, month: list[UsageRecord]) -> None:

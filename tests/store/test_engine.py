@@ -2,8 +2,9 @@
 
 import pytest
 
+from usage_graph.config import Engine, EngineChoice
 from usage_graph.errors import MigrationError
-from usage_graph.store.engine import Engine, EngineChoice, Server, decide
+from usage_graph.store.engine import Server, decide
 
 PLAIN = Server(postgresql="18.6", timescaledb=None, installed=False, licence=None)
 INSTALLABLE = Server(postgresql="18.6", timescaledb="2.29.2", installed=False, licence=None)

@@ -7,10 +7,10 @@ import asyncpg
 import pytest
 
 from tests.timescale.serving import Timescale
+from usage_graph.config import Engine
 from usage_graph.errors import MigrationError, StartupError
 from usage_graph.store import migrate
 from usage_graph.store.connect import connect
-from usage_graph.store.engine import Engine
 
 FIRST = migrate.load()[0]
 
@@ -156,7 +156,7 @@ async def test_migrated_with_odd_session_settings(empty_database: str) -> None:
     await migrate.migrate(connection)
     body = await connection.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'usage_roll_up_insert'")
     assert await connection.fetchval("SELECT timestamptz '2000-01-01 00:00:00+00'") == await connection.fetchval(
-        f"SELECT timestamptz {body.split('d.started_at, ', 1)[1].split(')', 1)[0]}"
+        f"SELECT timestamptz {body.split('r.started_at, ', 1)[1].split(')', 1)[0]}"
     )
     await connection.close()
 

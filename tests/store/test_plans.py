@@ -3,8 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from tests.conftest import ENGINES, fresh
 from tests.rollups import refresh
+from tests.store.database import connected
 from usage_graph.store.cells import SUMS, Parameters, cells
 from usage_graph.store.connect import Connection, connect
 from usage_graph.store.pages import list_page
@@ -76,15 +76,6 @@ def filled(request: pytest.FixtureRequest) -> Iterator[str]:
     with fresh(request, request.param) as dsn:
         asyncio.run(fill(dsn))
         yield dsn
-
-
-@asynccontextmanager
-async def connected(dsn: str) -> AsyncIterator[Connection]:
-    connection = await connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 async def chunks(connection: Connection) -> dict[str, str]:
@@ -176,6 +167,19 @@ async def test_breakdowns_read_the_smallest_family(
         assert len(chunks_read(plan)) <= 2
 
 
+async def test_unpriced_models_are_read_from_the_rollups_by_model(filled: str) -> None:
+    async with connected(filled) as connection:
+        parameters = Parameters()
+        first = parameters.add(10)
+        measures = ("calls", "unpriced_calls", "unpriced_input_tokens", "unpriced_output_tokens")
+        inner = cells(Scope("default", START, END), parameters, columns=("model", "provider"), measures=measures)
+        sql = query("sum_unpriced_models").format(first=first, cells=inner)
+        plan = await nodes(connection, sql, parameters.values)
+        assert reads(plan) <= {*ROLLUPS, "usage_record", "usage_mark"}
+        assert rows_read(plan, "usage_record") <= 2 * 21
+        assert len(chunks_read(plan)) <= 2
+
+
 async def test_edges_are_looked_up_whatever_the_server_thinks_of_indexes(filled: str) -> None:
     """With PostgreSQL's own defaults and a filter, reading a whole relation once looks cheap to the planner."""
     async with connected(filled) as connection:
@@ -237,4 +241,7 @@ def test_statements_name_what_they_do() -> None:
     from importlib.resources import files
 
     for path in files("usage_graph.store").joinpath("queries").iterdir():
-        assert re.fullmatch(r"(create|stage|store|sum|list|get|lock)_[a-z_]+\.sql", path.name), path.name
+        assert re.fullmatch(
+            r"(add|change|count|create|drop|find|flag|get|keep|list|lock|move|remove|set|stage|store|sum)_[a-z_]+\.sql",
+            path.name,
+        ), path.name

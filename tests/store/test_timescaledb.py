@@ -1,8 +1,7 @@
 """What only TimescaleDB can get wrong: late calls, compressed chunks, dropped chunks, refreshes that fail or race."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -11,7 +10,8 @@ import pytest
 from tests.model import ModelReader
 from tests.records import BASE, record
 from tests.rollups import assert_exact, assert_exact_before_and_after_refresh, refresh
-from usage_graph.store.connect import Connection, connect
+from tests.store.database import as_it_is, connected, put, write
+from usage_graph.store.connect import Connection
 from usage_graph.store.reader import open_reader
 from usage_graph.store.rollup import FAMILIES
 from usage_graph.store.sql import query
@@ -42,20 +42,6 @@ def calls(number: int, *, start: datetime = BASE, every: timedelta = timedelta(h
         )
         for n in range(number)
     ]
-
-
-async def write(database: str, records: Sequence[UsageRecord]) -> None:
-    async with open_writer(database, mode="copy", connections=1) as writer:
-        await writer.write(records)
-
-
-@asynccontextmanager
-async def connected(database: str) -> AsyncIterator[Connection]:
-    connection = await connect(database)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 async def freshness(database: str) -> Freshness:
@@ -142,6 +128,53 @@ async def test_compressed_chunks_take_late_calls_and_repeats(every_timescaledb: 
         await connection.fetch(COMPRESS, BASE + 9 * DAY)
         await assert_answered(every_timescaledb, [*early, *late])
         await assert_exact_before_and_after_refresh(connection)
+
+
+async def test_marks_in_several_chunks_of_a_rollup(every_timescaledb: str) -> None:
+    """A series in a zone that cuts hours reads many ranges of it in one statement, some of them across two chunks."""
+    early = calls(160, every=timedelta(hours=9))
+    late = [
+        one
+        for n, day in enumerate((1, 2, 29, 31, 33, 34, 45, 58))
+        for one in calls(2, start=BASE + day * DAY + timedelta(hours=n, minutes=5), every=timedelta(minutes=50))
+    ]
+    async with connected(every_timescaledb) as connection:
+        await write(every_timescaledb, early)
+        await refresh(connection)
+        assert await connection.fetchval("SELECT count(*) FROM show_chunks('usage_by_model_15m')") > 2
+        await write(every_timescaledb, late)
+    records = [*early, *late]
+    start, end = BASE - DAY, BASE + 60 * DAY
+    scope = Scope("default", start, end)
+    async with (
+        open_reader(every_timescaledb, connections=1, statement_timeout=30) as reader,
+        reader.snapshot() as real,
+        ModelReader(records).snapshot() as model,
+    ):
+        for bucket in (Bucket.HOUR, Bucket.DAY, Bucket.MONTH):
+            bounds = boundaries(Window(start, end), bucket, time_zone("Asia/Kathmandu"))
+            for by in (None, Dimension.MODEL, Dimension.AGENT):
+                found = await real.series(scope, bounds, by=by, metric=Metric.COST, top=2)
+                assert found == await model.series(scope, bounds, by=by, metric=Metric.COST, top=2)
+    await assert_answered(every_timescaledb, records)
+
+
+async def test_a_change_of_what_is_no_longer_kept_marks_nothing(every_timescaledb: str) -> None:
+    """A refresh after the record is removed would take its sums away."""
+    early = calls(30)
+    async with connected(every_timescaledb) as connection:
+        await write(every_timescaledb, early)
+        await refresh(connection)
+        assert await connection.fetchval("SELECT usage_keep_since($1)", BASE + DAY) == BASE + DAY
+        await connection.execute(
+            "UPDATE usage_record SET cost_nano = 5 WHERE id = ANY($1)", [one.id for one in early[:9]]
+        )
+        await connection.execute("DELETE FROM usage_record WHERE id = $1", early[1].id)
+        assert await connection.fetchval("SELECT min(bucket) FROM usage_mark") == BASE + DAY
+        await connection.execute("CALL usage_expire()")
+        await refresh(connection)
+        assert await marks(connection) == 0
+        assert await materialized_calls(connection) == {30}
 
 
 async def test_changes_in_compressed_chunks(every_timescaledb: str) -> None:
@@ -232,13 +265,16 @@ async def test_refreshes_race_with_writers(several_backends: str) -> None:
                     seen.append((await snapshot.totals(TOTALS)).calls)
                     assert await snapshot.record_count(TOTALS) == seen[-1]
 
-    async with asyncio.TaskGroup() as group, open_writer(several_backends, mode="copy", connections=2) as writer:
+    async with (
+        asyncio.TaskGroup() as group,
+        open_writer(several_backends, mode="copy", connections=2, price=as_it_is) as writer,
+    ):
         for task in (keep_refreshing(), keep_refreshing(), keep_asking()):
             group.create_task(task)
         try:
             # Every batch is spread over all days: buckets are written to while they are refreshed.
             for n in range(0, 60, 2):
-                await asyncio.gather(writer.write(records[n::60]), writer.write(records[n + 1 :: 60]))
+                await asyncio.gather(put(writer, records[n::60]), put(writer, records[n + 1 :: 60]))
         finally:
             done.set()
     assert seen == sorted(seen)

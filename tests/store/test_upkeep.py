@@ -1,21 +1,19 @@
 """Upkeep: rollups brought up to date and old records forgotten, by one server at a time, without anybody's doing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.records import BASE, record
 from tests.rollups import assert_exact_before_and_after_refresh
+from tests.store.database import connected, write
 from usage_graph.errors import StartupError
-from usage_graph.store.connect import Connection, connect
 from usage_graph.store.reader import open_reader
 from usage_graph.store.sql import query
 from usage_graph.store.upkeep import Upkeep
-from usage_graph.store.writer import open_writer
-from usage_graph.usage import Freshness, UsageRecord
+from usage_graph.usage import Freshness
 from usage_graph.window import parse_duration
 
 DAY = timedelta(days=1)
@@ -25,20 +23,6 @@ NOW = BASE + timedelta(days=5, hours=9)
 
 def upkeep_of(database: str, *, retention: str | None = None, clock: Callable[[], datetime] = lambda: NOW) -> Upkeep:
     return Upkeep(dsn=database, retention=parse_duration(retention) if retention else None, clock=clock)
-
-
-@asynccontextmanager
-async def connected(database: str) -> AsyncIterator[Connection]:
-    connection = await connect(database)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def write(database: str, records: list[UsageRecord]) -> None:
-    async with open_writer(database, mode="copy", connections=1) as writer:
-        await writer.write(records)
 
 
 async def freshness(database: str) -> Freshness:
@@ -177,6 +161,25 @@ async def test_a_day_that_the_retention_cuts_is_kept_whole(database: str) -> Non
     upkeep = upkeep_of(database, retention="PT1H", clock=lambda: today + timedelta(minutes=1))
     await upkeep.round()
     assert upkeep.kept_since == today - 2 * DAY
+
+
+async def test_records_that_are_read_for_long_go_later_and_nobody_waits(several_backends: str) -> None:
+    """Dropping a chunk waits for those who read it, and whoever asks after that would wait behind it."""
+    await write(several_backends, RECORDS)
+    upkeep = upkeep_of(several_backends, retention="P2D")
+    count = "SELECT count(*) FROM usage_record"
+    async with connected(several_backends) as reader, connected(several_backends) as other, asyncio.timeout(60):
+        async with reader.transaction():
+            assert await reader.fetchval(count) == len(RECORDS)
+            round_ = asyncio.ensure_future(upkeep.round())
+            while not round_.done():
+                async with asyncio.timeout(10):
+                    assert await other.fetchval(count) in (len(RECORDS), 4)
+                await asyncio.sleep(0.05)
+            await round_
+        assert upkeep.kept_since == BASE + 2 * DAY
+        await upkeep.round()
+        assert await other.fetchval(count) == 4
 
 
 async def test_records_go_when_no_question_can_count_on_them(database: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from usage_graph import app
-from usage_graph.config import Settings
+from usage_graph.config import NOT_IN_DEMO, Settings
 from usage_graph.errors import DemoError
 
 DIRECTORY = "demo"
@@ -53,9 +53,13 @@ async def play(
 
 
 def own_settings(settings: Settings, data_dir: Path) -> Settings:
-    """``settings`` with the embedded database in ``data_dir``, whatever database the user works with."""
+    """``settings`` with the embedded database in ``data_dir``, whatever the user's is, runs as and keeps."""
+    plain = Settings()
     return replace(
-        settings, database_url=None, data_dir=data_dir, explicit=settings.explicit - {"database_url", "data_dir"}
+        settings,
+        **{name: getattr(plain, name) for name in NOT_IN_DEMO},
+        data_dir=data_dir,
+        explicit=settings.explicit - {*NOT_IN_DEMO, "data_dir"},
     )
 
 

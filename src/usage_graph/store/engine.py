@@ -2,14 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
+from usage_graph.config import Engine, EngineChoice
 from usage_graph.errors import MigrationError
 from usage_graph.store.connect import Connection
 from usage_graph.store.sql import query
-
-Engine = Literal["postgresql", "timescaledb"]
-EngineChoice = Literal["auto", "postgresql", "timescaledb"]
 
 MINIMUM_SERVER = 15
 MINIMUM_TIMESCALEDB = (2, 23)

@@ -9,14 +9,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
 import asyncpg
 
+from usage_graph.config import Engine, EngineChoice
 from usage_graph.errors import MigrationError
 from usage_graph.store.connect import Connection
-from usage_graph.store.engine import Engine, EngineChoice, Server, decide, require_timescaledb, server_of
+from usage_graph.store.engine import Server, decide, require_timescaledb, server_of
 
 _LOCK = 0x7573_6167_6567_7268  # "usagegrh"
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
@@ -33,8 +35,9 @@ class Migration:
     engine: Engine | None
 
 
-def load() -> list[Migration]:
-    """The migrations that this program carries, by version."""
+@cache
+def load() -> tuple[Migration, ...]:
+    """The migrations that this program carries, by version; read once."""
     found = []
     for path in files("usage_graph.store").joinpath("migrations").iterdir():
         if (match := _NAME.fullmatch(path.name)) is not None:
@@ -49,7 +52,7 @@ def load() -> list[Migration]:
                     engine=_ENGINES[engine[1]] if engine else None,
                 )
             )
-    return sorted(found, key=lambda migration: migration.version)
+    return tuple(sorted(found, key=lambda migration: migration.version))
 
 
 def outstanding(

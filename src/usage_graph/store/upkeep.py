@@ -79,8 +79,13 @@ class Upkeep:
             self._see(await connection.fetchval("SELECT usage_keep_since($1)", since))
         # Once more after a start: the server before this one may have been stopped in the middle.
         if self.kept_since != self._expired and time.monotonic() >= self._moved + self._patience:
-            await connection.execute("CALL usage_expire()")
-            self._expired = self.kept_since
+            try:
+                await connection.execute("CALL usage_expire()")
+            except asyncpg.LockNotAvailableError:
+                # Somebody has been reading them for long; the next round tries again.
+                _log.info("records from before %s are in use: they go later", self.kept_since)
+            else:
+                self._expired = self.kept_since
 
     def _see(self, kept_since: datetime | None) -> None:
         if kept_since != self.kept_since:

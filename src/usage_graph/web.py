@@ -1,0 +1,151 @@
+"""The server's HTTP side: every route behind its guards, on sockets that are bound already."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from usage_graph.config import SERVICE, EngineChoice, Settings
+from usage_graph.errors import MigrationError, QueryError, StartupError
+from usage_graph.graph import app as graph
+from usage_graph.guard import LoopbackGuard
+from usage_graph.key import Key, KeyGuard
+from usage_graph.metrics import MEDIA_TYPE, Measured, Metrics
+from usage_graph.receiver import http as otlp_http
+from usage_graph.receiver.intake import Intake
+from usage_graph.receiver.service import Service
+from usage_graph.store.reader import Reader
+
+_KEEP_ALIVE = 75
+"""Seconds that an idle HTTP connection is kept: longer than the pauses of exporters (5 to 60 s), or they meet a
+connection that is just being closed."""
+
+
+def http_app(
+    settings: Settings,
+    *,
+    service: Service,
+    intake: Intake,
+    reader: Reader,
+    metrics: Metrics,
+    clock: Callable[[], datetime],
+    otlp_port: int | None,
+) -> ASGIApp:
+    """Everything that is answered over HTTP; on ``otlp_port`` only OTLP and what probes ask for."""
+    probes: list[BaseRoute] = [Route("/healthz", _healthz), Route("/readyz", _readyz(reader, settings.engine))]
+    otlp: list[BaseRoute] = list(otlp_http.routes(service, max_body_bytes=settings.max_body_bytes, intake=intake))
+    queries = graph.routes(reader=reader, clock=clock, timeout=settings.statement_timeout)
+    home = Route("/", RedirectResponse("/graphql", 307))
+    own = Route("/metrics", _metrics(metrics))
+    middleware = _guards(settings)
+    main = Starlette(routes=[home, own, *probes, *otlp, *queries], middleware=middleware)
+    if otlp_port is None:
+        return Measured(main, metrics=metrics)
+    otlp_only = Starlette(routes=[*probes, *otlp], middleware=middleware)
+
+    async def by_port(scope: Scope, receive: Receive, send: Send) -> None:
+        address = scope.get("server") or (None, None)
+        await (otlp_only if address[1] == otlp_port else main)(scope, receive, send)
+
+    return Measured(by_port, metrics=metrics)
+
+
+def _guards(settings: Settings) -> list[Middleware]:
+    """Who gets through, outermost first."""
+    found = []
+    if settings.on_loopback:
+        found.append(
+            Middleware(LoopbackGuard, allowed_hosts=settings.allowed_hosts, allowed_origins=settings.cors_origins)
+        )
+    if settings.cors_origins:
+        found.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["*"],
+                expose_headers=["Retry-After"],
+            )
+        )
+    if settings.api_key:
+        # Innermost: a browser's preflight carries no key, and CORS headers belong on refusals too.
+        found.append(Middleware(KeyGuard, key=Key(settings.api_key)))
+    return found
+
+
+async def _healthz(_: Request) -> JSONResponse:
+    return JSONResponse({"status": "ok", "service": SERVICE})
+
+
+def _readyz(reader: Reader, choice: EngineChoice) -> Callable[[Request], Awaitable[JSONResponse]]:
+    async def readyz(_: Request) -> JSONResponse:
+        try:
+            schema = await reader.schema(choice)
+        except (QueryError, MigrationError) as error:
+            return _unready(str(error))
+        if schema.pending:
+            return _unready(f"{len(schema.pending)} migration(s) outstanding")
+        return JSONResponse({"status": "ok", "service": SERVICE, "engine": schema.engine})
+
+    return readyz
+
+
+def _metrics(metrics: Metrics) -> Callable[[Request], Awaitable[Response]]:
+    async def show(_: Request) -> Response:
+        return Response(metrics.text(), headers={"content-type": MEDIA_TYPE})
+
+    return show
+
+
+def _unready(reason: str) -> JSONResponse:
+    return JSONResponse({"status": "unavailable", "service": SERVICE, "reason": reason}, 503)
+
+
+class HttpServer(uvicorn.Server):
+    """Uvicorn on sockets that are bound already, in a loop that is not its own; signals are left to the caller.
+
+    ``grace``, in seconds, is how long requests under way may take when this is left.
+    """
+
+    def __init__(self, app: ASGIApp, sockets: list[socket.socket], *, grace: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE,
+                timeout_graceful_shutdown=round(grace),
+            )
+        )
+        self._sockets = sockets
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def __aenter__(self) -> "HttpServer":
+        self.serving = asyncio.create_task(self.serve(sockets=self._sockets), name="http")
+        while not self.started and not self.serving.done():  # noqa: ASYNC110 (uvicorn has no event for it)
+            await asyncio.sleep(0.005)
+        if self.serving.done():
+            await self.serving
+            raise StartupError("The HTTP server did not start.")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.should_exit = True
+        await self.serving

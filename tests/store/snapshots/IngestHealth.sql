@@ -1,0 +1,1 @@
+SELECT project, outcome, detail, count, first_seen, last_seen FROM usage_ingest WHERE project = $1
