@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from usage_graph.errors import BeforeRecords
+from usage_graph.health import Count, IngestHealth, Merged, Outcome, Rejected, Unrecognised
+from usage_graph.observation import MergeReason
 from usage_graph.usage import (
     Breakdown,
     CallStatus,
@@ -32,6 +34,7 @@ from usage_graph.usage import (
     SeriesGroup,
     StringFilter,
     Totals,
+    UnpricedModel,
     UsageRecord,
 )
 
@@ -69,6 +72,12 @@ def totals_of(record: UsageRecord) -> Totals:
         cost_nano=record.cost_nano or 0,
         credits_nano=record.credits_nano,
         duration_us=record.duration_us,
+        suspect_calls=int(record.suspect),
+        cache_write_1h_tokens=record.cache_write_1h_tokens or 0,
+        input_cost_nano=record.input_cost_nano or 0,
+        cache_read_cost_nano=record.cache_read_cost_nano or 0,
+        cache_write_cost_nano=record.cache_write_cost_nano or 0,
+        output_cost_nano=record.output_cost_nano or 0,
     )
 
 
@@ -176,11 +185,14 @@ def consumer_of(record: UsageRecord, kind: ConsumerKind) -> tuple[str, Dimension
 
 
 class ModelSnapshot:
-    """The records as they were when it was opened."""
+    """The records, and counts, as they were when it was opened."""
 
-    def __init__(self, records: Sequence[UsageRecord], since: datetime | None = None) -> None:
+    def __init__(
+        self, records: Sequence[UsageRecord], since: datetime | None = None, counts: Sequence[Count] = ()
+    ) -> None:
         self._records = records
         self._since = since
+        self._counts = counts
 
     def _check(self, scope: Scope, columns: Iterable[str] = (), bounds: Sequence[datetime] = ()) -> None:
         """Raises ``BeforeRecords`` unless the sums that are left add up to what is asked for."""
@@ -279,6 +291,35 @@ class ModelSnapshot:
 
         return sorted(found, key=rank)[:first]
 
+    async def unpriced_models(self, scope: Scope, *, first: int) -> list[UnpricedModel]:
+        self._check(scope, ("model", "provider"))
+        records = self._of(scope)
+        by_model: dict[tuple[str | None, str | None], list[UsageRecord]] = {}
+        for record in records:
+            by_model.setdefault((value_of(record, Dimension.MODEL), record.provider), []).append(record)
+
+        found = []
+        for (model, provider), of in by_model.items():
+            unpriced = sum_of(record for record in of if record.cost_nano is None)
+            found.append(
+                UnpricedModel(
+                    model=model,
+                    provider=provider,
+                    calls=unpriced.calls,
+                    all_calls=len(of),
+                    input_tokens=unpriced.input_tokens,
+                    output_tokens=unpriced.output_tokens,
+                    share=unpriced.calls / len(records),
+                )
+            )
+
+        def rank(one: UnpricedModel) -> tuple[int, int, bool, str, bool, str]:
+            tokens = one.input_tokens + one.output_tokens
+            names = (one.model is None, one.model or "", one.provider is None, one.provider or "")
+            return -one.calls, -tokens, *names
+
+        return sorted((one for one in found if one.calls), key=rank)[:first]
+
     def _label(self, scope: Scope, key: str, dimension: Dimension) -> str:
         """A conversation's newest name in the window, whatever the filter; else the key itself."""
         if dimension is not Dimension.CONVERSATION:
@@ -301,14 +342,48 @@ class ModelSnapshot:
         newest = max((r.started_at for r in self._kept(self._records) if r.project == project), default=None)
         return Freshness(newest, newest)
 
+    async def ingest_health(self, project: str) -> IngestHealth:
+        mine = [count for count in self._counts if count.project == project]
+
+        def of(outcome: Outcome) -> dict[str, tuple[int, datetime]]:
+            """How many, and when last, by detail; largest first."""
+            told: dict[str, list[Count]] = {}
+            for one in mine:
+                if one.outcome is outcome:
+                    told.setdefault(one.detail, []).append(one)
+            sums = {
+                detail: (sum(o.count for o in ones), max(o.last_seen for o in ones)) for detail, ones in told.items()
+            }
+            return dict(sorted(sums.items(), key=lambda found: (-found[1][0], found[0])))
+
+        def number(outcome: Outcome) -> int:
+            return sum(count for count, _ in of(outcome).values())
+
+        return IngestHealth(
+            since=min((one.first_seen for one in mine), default=None),
+            last_seen=max((one.last_seen for one in mine), default=None),
+            accepted=number(Outcome.ACCEPTED),
+            stored=number(Outcome.STORED),
+            repeated=number(Outcome.REPEATED),
+            merged=number(Outcome.MERGED),
+            merged_by=[Merged(MergeReason(detail), count) for detail, (count, _) in of(Outcome.MERGED).items()],
+            completed=number(Outcome.COMPLETED),
+            not_llm=number(Outcome.NOT_LLM),
+            rejected=number(Outcome.REJECTED),
+            rejected_by=[Rejected(detail, *found) for detail, found in of(Outcome.REJECTED).items()],
+            unrecognised=number(Outcome.UNRECOGNISED),
+            unrecognised_by=[Unrecognised(detail, *found) for detail, found in of(Outcome.UNRECOGNISED).items()],
+        )
+
 
 class ModelReader:
-    """Snapshots of ``records``, a list that tests may add to while a snapshot is open."""
+    """Snapshots of ``records`` and ``counts``, lists that tests may add to while a snapshot is open."""
 
     def __init__(self, records: Iterable[UsageRecord] = (), *, kept_since: datetime | None = None) -> None:
         self.stored = list(records)
+        self.counts: list[Count] = []
         self.kept_since = kept_since
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[ModelSnapshot]:
-        yield ModelSnapshot(tuple(self.stored), self.kept_since)
+        yield ModelSnapshot(tuple(self.stored), self.kept_since, tuple(self.counts))

@@ -1,18 +1,20 @@
 """Rollups as tests see to them: refreshed as upkeep does it, and held against the records."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from usage_graph.store.cells import _ADDED_BY_RECORD, in_records
+from usage_graph.store.cells import MEASURES, in_records
 from usage_graph.store.connect import Connection, connect
 from usage_graph.store.rollup import FAMILIES, Family, Rollup
 from usage_graph.store.sql import query
-from usage_graph.usage import Totals
 
-_EVERY_PROJECT = "(SELECT project FROM usage_record UNION SELECT project FROM usage_by_model_1d) AS p"
+Rows = Counter[tuple[Any, ...]]
+"""Project, bucket, dimensions by name, measures."""
+
+_EVERY_PROJECT = "SELECT project FROM usage_record UNION SELECT project FROM usage_by_model_1d"
 _KEPT = "{relation} AS r"
-_READ = f"{_EVERY_PROJECT}, {{relation}}(p.project, '-infinity', 'infinity') AS r"
+_READ = "{relation}({project}, '-infinity', 'infinity') AS r"
 
 
 async def refresh(connection: Connection) -> None:
@@ -32,8 +34,7 @@ async def refresh_all(database: str) -> None:
 
 async def assert_exact(connection: Connection) -> None:
     """What queries read of every rollup is what summing the records anew gives, and no group without calls."""
-    for family, rollup in _rollups():
-        assert await _rows(connection, family, rollup, _READ) == await _anew(connection, family, rollup), rollup
+    assert await read(connection) == await anew(connection)
 
 
 async def assert_exact_before_and_after_refresh(connection: Connection) -> None:
@@ -41,28 +42,54 @@ async def assert_exact_before_and_after_refresh(connection: Connection) -> None:
     await assert_exact(connection)
     await refresh(connection)
     assert await connection.fetch(query("list_stale")) == []
+    expected = await anew(connection)
+    assert await read(connection) == await kept(connection) == expected
+
+
+async def read(connection: Connection, measures: Sequence[str] = tuple(MEASURES)) -> dict[str, Rows]:
+    """What queries read of every rollup.
+
+    One project at a time, as queries do: joined with several, TimescaleDB's ChunkAppend leaves out what is marked for
+    the first of them also for the others, in all chunks but one.
+    """
+    projects = [f"'{project}'" for (project,) in await connection.fetch(_EVERY_PROJECT)]
+    found = {}
     for family, rollup in _rollups():
-        anew = await _anew(connection, family, rollup)
-        for source in (_READ, _KEPT):
-            assert await _rows(connection, family, rollup, source) == anew, (rollup, source)
+        sources = [_READ.format(relation=rollup.relation, project=project) for project in projects]
+        rows = [await _rows(connection, family, source, measures) for source in sources]
+        found[rollup.relation] = sum(rows, Counter())
+    return found
+
+
+async def kept(connection: Connection, measures: Sequence[str] = tuple(MEASURES)) -> dict[str, Rows]:
+    """What every rollup itself holds."""
+    return {
+        rollup.relation: await _rows(connection, family, _KEPT.format(relation=rollup.relation), measures)
+        for family, rollup in _rollups()
+    }
+
+
+async def anew(connection: Connection) -> dict[str, Rows]:
+    """What every rollup should hold of the records that there are."""
+    return {rollup.relation: await _anew(connection, family, rollup) for family, rollup in _rollups()}
 
 
 def _rollups() -> Iterable[tuple[Family, Rollup]]:
     return ((family, rollup) for family in FAMILIES for rollup in family.rollups)
 
 
-async def _rows(connection: Connection, family: Family, rollup: Rollup, source: str) -> Counter[tuple[Any, ...]]:
+async def _rows(connection: Connection, family: Family, source: str, measures: Sequence[str]) -> Rows:
     # Where rows are read from below, several may stand for one: queries sum them.
-    sums = ", ".join(f"sum(r.{measure})" for measure in Totals._fields)
+    sums = ", ".join(f"sum(r.{measure})" for measure in measures)
     groups = ", ".join(f"r.{column}" for column in ("project", "bucket", *sorted(family.columns)))
-    sql = f"SELECT {groups}, {sums} FROM {source.format(relation=rollup.relation)} GROUP BY {groups}"  # noqa: S608
+    sql = f"SELECT {groups}, {sums} FROM {source} GROUP BY {groups}"  # noqa: S608
     return Counter(map(tuple, await connection.fetch(sql)))
 
 
-async def _anew(connection: Connection, family: Family, rollup: Rollup) -> Counter[tuple[Any, ...]]:
+async def _anew(connection: Connection, family: Family, rollup: Rollup) -> Rows:
     bucket = f"date_bin('{rollup.grain.total_seconds()} s', r.started_at, '2000-01-01 00:00:00+00')"
     groups = ", ".join(in_records(column) for column in sorted(family.columns))
-    sums = ", ".join(f"sum({amount})" for amount in _ADDED_BY_RECORD.values())
+    sums = ", ".join(f"sum({amount})" for amount in MEASURES.values())
     keys = ", ".join(map(str, range(1, len(family.columns) + 3)))
     sql = f"SELECT r.project, {bucket}, {groups}, {sums} FROM usage_record AS r GROUP BY {keys}"  # noqa: S608
     return Counter(map(tuple, await connection.fetch(sql)))

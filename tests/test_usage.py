@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.records import record
 from usage_graph.usage import (
+    Costs,
     CostStatus,
     Metric,
     Totals,
@@ -28,6 +29,30 @@ def test_cost_of_no_calls_is_zero_and_of_unpriced_calls_unknown() -> None:
     assert Totals().cost == 0
     assert Totals(calls=2, unpriced_calls=2).cost is None
     assert Totals(calls=2, unpriced_calls=1, cost_nano=5).cost == Decimal("0.000000005")
+
+
+PARTS = ("input_cost_nano", "cache_read_cost_nano", "cache_write_cost_nano", "output_cost_nano")
+_part = st.one_of(st.none(), st.integers(0, 10**12))
+
+
+@given(st.integers(0, 10**13), st.tuples(_part, _part, _part, _part))
+def test_costs_add_up_to_the_cost(cost: int, parts: tuple[int | None, int | None, int | None, int | None]) -> None:
+    costs = Costs.of(cost, parts)
+    assert sum(part for part in costs if part is not None) == from_nano(cost)
+    assert [part is None for part in costs[:4]] == [part is None for part in parts]
+    assert set(Costs.of(None, parts)) == {None}
+    call = record(cost_nano=cost, **dict(zip(PARTS, parts, strict=True)))
+    assert call.costs == costs
+
+
+def test_costs_and_the_priced_share_of_calls() -> None:
+    assert set(Totals().costs) == {Decimal(0)}
+    assert set(Totals(calls=2, unpriced_calls=2, input_cost_nano=5).costs) == {None}
+    some = Totals(calls=4, unpriced_calls=1, cost_nano=10**9, input_cost_nano=3 * 10**8, output_cost_nano=10**8)
+    assert some.costs == tuple(map(Decimal, ("0.3", "0", "0", "0.1", "0.6")))
+    assert some.priced_share == 0.75
+    assert Totals(calls=1, unpriced_calls=1).priced_share == 0
+    assert Totals().priced_share is None
 
 
 @pytest.mark.parametrize(

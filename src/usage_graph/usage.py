@@ -4,14 +4,14 @@ Units: money is integer nano-USD (1e-9 USD), credits are integer nano-credits (1
 microseconds, instants are aware ``datetime`` in UTC. ``None`` means unknown; 0 means measured zero.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 NANO = 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -189,6 +189,12 @@ class UsageRecord(NamedTuple):
             return CostStatus.UNPRICED
         return CostStatus.REPORTED if self.cost_reported else CostStatus.COMPUTED
 
+    @property
+    def costs(self) -> "Costs":
+        """Parts that are unknown are in ``other``, so that those that are known add up to the cost."""
+        parts = (self.input_cost_nano, self.cache_read_cost_nano, self.cache_write_cost_nano, self.output_cost_nano)
+        return Costs.of(self.cost_nano, parts)
+
 
 def record_id(project: str, trace_id: bytes, span_id: bytes) -> int:
     """A record's id: a signed 64-bit hash of its span key.
@@ -198,6 +204,24 @@ def record_id(project: str, trace_id: bytes, span_id: bytes) -> int:
     """
     digest = blake2b(trace_id + span_id + project.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+class Costs(NamedTuple):
+    """What a cost is made of, in USD: together it is the cost. Unknown parts are ``None``."""
+
+    input: Decimal | None
+    cache_read: Decimal | None
+    cache_write: Decimal | None
+    output: Decimal | None
+    other: Decimal | None
+
+    @classmethod
+    def of(cls, cost: int | None, parts: tuple[int | None, int | None, int | None, int | None]) -> Self:
+        """``other`` is what is left of ``cost`` (all in nano-USD); of a cost that is unknown all parts are."""
+        if cost is None:
+            return cls(None, None, None, None, None)
+        input_, cache_read, cache_write, output = (None if part is None else from_nano(part) for part in parts)
+        return cls(input_, cache_read, cache_write, output, from_nano(cost - sum(part or 0 for part in parts)))
 
 
 class Totals(NamedTuple):
@@ -215,6 +239,12 @@ class Totals(NamedTuple):
     cost_nano: int = 0
     credits_nano: int = 0
     duration_us: int = 0
+    suspect_calls: int = 0
+    cache_write_1h_tokens: int = 0
+    input_cost_nano: int = 0
+    cache_read_cost_nano: int = 0
+    cache_write_cost_nano: int = 0
+    output_cost_nano: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -226,6 +256,17 @@ class Totals(NamedTuple):
         if self.calls and self.unpriced_calls == self.calls:
             return None
         return from_nano(self.cost_nano)
+
+    @property
+    def costs(self) -> Costs:
+        """Unknown where ``cost`` is. Calls whose parts are unknown are in ``other`` with all of their cost."""
+        parts = (self.input_cost_nano, self.cache_read_cost_nano, self.cache_write_cost_nano, self.output_cost_nano)
+        return Costs.of(None if self.cost is None else self.cost_nano, parts)
+
+    @property
+    def priced_share(self) -> float | None:
+        """The part of the calls whose cost is known, 0 to 1; unknown on zero calls."""
+        return (self.calls - self.unpriced_calls) / self.calls if self.calls else None
 
     @property
     def avg_cost(self) -> Decimal | None:
@@ -266,6 +307,14 @@ class Totals(NamedTuple):
         """This part of ``whole`` by ``metric``, 0 to 1; unknown where either is, or where the whole is 0."""
         part, all_ = self.metric(metric), whole.metric(metric)
         return part / all_ if part is not None and all_ else None
+
+
+def sum_of(parts: Iterable[Totals]) -> Totals:
+    """All of ``parts`` together; zeros where there are none."""
+    whole = Totals()
+    for part in parts:
+        whole = whole.plus(part)
+    return whole
 
 
 def from_nano(nano: int) -> Decimal:
@@ -317,6 +366,21 @@ class Consumer(NamedTuple):
     source: str | None
     totals: Totals
     share: float | None
+
+
+class UnpricedModel(NamedTuple):
+    """A model of a provider, and those of its calls whose cost is unknown: ``calls`` of ``all_calls``, their tokens.
+
+    ``share`` is the part of all calls in the window that they are.
+    """
+
+    model: str | None
+    provider: str | None
+    calls: int
+    all_calls: int
+    input_tokens: int
+    output_tokens: int
+    share: float
 
 
 class Freshness(NamedTuple):

@@ -21,7 +21,7 @@ class WatchedSnapshot(ModelSnapshot):
     """Notes what it is asked; waits or fails where a test says so."""
 
     def __init__(self, records: tuple[UsageRecord, ...], reader: "WatchedReader") -> None:
-        super().__init__(records, reader.kept_since)
+        super().__init__(records, reader.kept_since, tuple(reader.counts))
         self._reader = reader
 
     def __getattribute__(self, name: str) -> Any:

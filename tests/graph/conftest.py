@@ -32,6 +32,13 @@ MONTH = [
         cost_reported=number % 6 == 4,
         credits_nano=500_000_000 * (number % 3),
         duration_us=1_234_567 + number,
+        cache_write_1h_tokens=number % 30 // 2 or None,
+        input_cost_nano=None if number % 6 > 3 else 400_001 * number,
+        cache_read_cost_nano=None if number % 6 > 3 or not number % 50 else 1_000 * number,
+        cache_write_cost_nano=None if number % 6 > 3 or not number % 30 else 2_000 * number,
+        output_cost_nano=None if number % 6 > 3 else 500_000 * number,
+        service_tier=("batch", None)[number % 2],
+        suspect=number % 25 == 0,
     )
     for number in range(1, 101)
 ]

@@ -70,13 +70,19 @@ async def test_every_field_of_a_record() -> None:
         cache_write_tokens=0,
         reasoning_tokens=5,
         cost_reported=True,
+        input_cost_nano=10_001,
+        output_cost_nano=15_000,
+        cache_write_1h_tokens=0,
+        service_tier="priority",
+        suspect=True,
         credits_nano=1_500_000_000,
     )
     unknown = record(
         started_at=NOW - timedelta(hours=2), input_tokens=None, output_tokens=None, cost_nano=None, provider=None,
         request_model=None, duration_us=0,
     )  # fmt: skip
-    selection = " ".join(["__typename", *FIELDS])
+    parts = "costs { input cacheRead cacheWrite output other }"
+    selection = " ".join(["__typename", *(parts if field == "costs" else field for field in FIELDS)])
     found = (await Api([known, unknown]).usage(f"records {{ nodes {{ {selection} }} }}"))["records"]["nodes"]
     assert found[0].pop("id") != found[1].pop("id")
     assert found[0] == {
@@ -103,6 +109,16 @@ async def test_every_field_of_a_record() -> None:
         "totalTokens": 120,
         "cost": "0.000027",
         "costStatus": "REPORTED",
+        "costs": {
+            "input": "0.000010001",
+            "cacheRead": None,
+            "cacheWrite": None,
+            "output": "0.000015",
+            "other": "0.000001999",
+        },
+        "cacheWrite1hTokens": 0,
+        "serviceTier": "priority",
+        "suspect": True,
         "credits": "1.5",
         "startedAt": "2026-04-15T11:29:59.999999Z",
         "durationMs": 1500.0,
@@ -113,8 +129,10 @@ async def test_every_field_of_a_record() -> None:
     assert nulls == {
         "name", "agent", "conversation", "user", "channel", "service", "environment", "provider", "requestModel",
         "responseModel", "errorType", "inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens",
-        "reasoningTokens", "totalTokens", "cost",
+        "reasoningTokens", "totalTokens", "cost", "cacheWrite1hTokens", "serviceTier",
     }  # fmt: skip
+    assert found[1]["suspect"] is False
+    assert set(found[1]["costs"].values()) == {None}
     assert (found[1]["costStatus"], found[1]["status"], found[1]["durationMs"]) == ("UNPRICED", "OK", 0)
 
 

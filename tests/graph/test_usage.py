@@ -9,12 +9,13 @@ import pytest
 from tests.graph.api import NOW, Api
 from tests.model import sum_of
 from tests.records import record
-from usage_graph.usage import Dimension, Metric, UsageRecord
+from usage_graph.usage import Dimension, Metric, UsageRecord, from_nano
 
 TOTALS = (
     "calls failedCalls inputTokens outputTokens totalTokens cacheReadTokens cacheWriteTokens reasoningTokens cost "
-    "unpricedCalls unmeasuredCalls avgCost credits avgDurationMs"
+    "unpricedCalls unmeasuredCalls avgCost credits avgDurationMs suspectCalls cacheWrite1hTokens pricedShare"
 )
+PARTS = "costs { input cacheRead cacheWrite output other }"
 
 
 def at(text: str) -> datetime:
@@ -47,20 +48,52 @@ async def test_totals(api: Api, month: list[UsageRecord]) -> None:
         "unpricedCalls": 16,
         "unmeasuredCalls": 5,
         "avgDurationMs": pytest.approx(1234.6175),
+        "suspectCalls": 4,
+        "cacheWrite1hTokens": expected.cache_write_1h_tokens,
+        "pricedShare": 0.84,
     }
 
 
+async def test_costs_add_up_to_the_cost(api: Api, month: list[UsageRecord]) -> None:
+    found = await api.usage(
+        f"totals {{ cost {PARTS} }} series(bucket: DAY) {{ points {{ totals {{ cost {PARTS} }} }} }}"
+    )
+    sums = sum_of(month)
+    totals = found["totals"]
+    assert {name: Decimal(part) for name, part in totals["costs"].items() if name != "other"} == {
+        "input": from_nano(sums.input_cost_nano),
+        "cacheRead": from_nano(sums.cache_read_cost_nano),
+        "cacheWrite": from_nano(sums.cache_write_cost_nano),
+        "output": from_nano(sums.output_cost_nano),
+    }
+    assert Decimal(totals["costs"]["other"]) > 0
+    for one in (totals, *(point["totals"] for point in found["series"]["points"])):
+        parts = one["costs"].values()
+        if one["cost"] is None:
+            assert set(parts) == {None}
+        else:
+            assert sum(map(Decimal, parts)) == Decimal(one["cost"])
+
+
 async def test_zero_is_measured_and_null_is_unknown() -> None:
-    empty = await Api().usage(f"totals {{ {TOTALS} }}")
+    empty = await Api().usage(f"totals {{ {TOTALS} {PARTS} }}")
     assert empty["totals"] == dict.fromkeys(TOTALS.split(), 0) | {
+        "costs": dict.fromkeys(["input", "cacheRead", "cacheWrite", "output", "other"], "0"),
+        "pricedShare": None,
         "cost": "0",
         "credits": "0",
         "avgCost": None,
         "avgDurationMs": None,
     }
     unpriced = Api([record(started_at=NOW - timedelta(hours=1), cost_nano=None)])
-    found = (await unpriced.usage("totals { cost avgCost unpricedCalls }"))["totals"]
-    assert found == {"cost": None, "avgCost": None, "unpricedCalls": 1}
+    found = (await unpriced.usage("totals { cost avgCost unpricedCalls pricedShare costs { input other } }"))["totals"]
+    assert found == {
+        "cost": None,
+        "avgCost": None,
+        "unpricedCalls": 1,
+        "pricedShare": 0,
+        "costs": {"input": None, "other": None},
+    }
 
 
 async def test_tokens_beyond_the_safe_integers_are_strings() -> None:
@@ -277,6 +310,43 @@ async def test_top_consumers() -> None:
     for kind, keys in (("CONVERSATION", ["c1"]), ("USER", []), ("MODEL", ["gpt-4o-mini"])):
         rows = (await api.usage(f"topConsumers(by: {kind}) {{ key }}"))["topConsumers"]
         assert [row["key"] for row in rows] == keys
+
+
+async def test_unpriced_models() -> None:
+    def call(number: int, **fields: Any) -> UsageRecord:
+        start = NOW - timedelta(hours=1) + timedelta(seconds=number)
+        return record(started_at=start, span_id=number.to_bytes(8, "big"), **{"cost_nano": None, **fields})
+
+    api = Api(
+        [
+            call(1, request_model="in-house", provider=None, input_tokens=1000),
+            call(2, request_model="asked", response_model="in-house", provider=None, input_tokens=5),
+            call(3, request_model="gpt-4o", input_tokens=7, output_tokens=None),
+            call(4, request_model="gpt-4o", cost_nano=5),
+            call(5, request_model="gpt-4o", provider="azure", input_tokens=8),
+            call(6, request_model=None, input_tokens=None, output_tokens=None),
+            call(7, request_model="priced", cost_nano=0),
+            call(8, request_model="other project", project="other"),
+        ]
+    )
+    fields = "model provider calls allCalls inputTokens outputTokens share"
+    found = await api.usage(f"all: unpricedModels {{ {fields} }} one: unpricedModels(first: 1) {{ model }}")
+    assert [list(row.values()) for row in found["all"]] == [
+        ["in-house", None, 2, 2, 1005, 40, 2 / 7],
+        ["gpt-4o", "azure", 1, 1, 8, 20, 1 / 7],
+        ["gpt-4o", "openai", 1, 2, 7, 0, 1 / 7],
+        [None, "openai", 1, 1, 0, 0, 1 / 7],
+    ]
+    assert found["one"] == [{"model": "in-house"}]
+    assert (await Api().usage("unpricedModels { calls }"))["unpricedModels"] == []
+    filtered = await api.usage(
+        "unpricedModels { calls }", 'window: { last: "P1D" }, filter: { provider: { eq: "azure" } }'
+    )
+    assert filtered["unpricedModels"] == [{"calls": 1}]
+    for first in (0, 101):
+        assert await api.code(
+            f'{{ usage(window: {{ last: "P1D" }}) {{ unpricedModels(first: {first}) {{ calls }} }} }}'
+        )
 
 
 async def test_projects_do_not_see_each_other() -> None:

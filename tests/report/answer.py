@@ -19,6 +19,13 @@ def totals(**values: Any) -> Json:
         "cacheWriteTokens": 9_100_000,
         "reasoningTokens": 1_200_000,
         "cost": "263.782911935",
+        "costs": {
+            "input": "101.5",
+            "cacheRead": "6.12",
+            "cacheWrite": "0",
+            "output": "156.160000001",
+            "other": "0.002911934",
+        },
         "avgCost": "0.034132108",
         "credits": "4120.5",
         "avgDurationMs": 5321.25,
@@ -56,6 +63,10 @@ def usage() -> Json:
     return {
         "range": {"from": "2026-10-23T02:00:00+00:00", "to": "2026-11-22T03:00:00+00:00", "timezone": "Europe/Berlin"},
         "totals": totals(),
+        "unpricedModels": [
+            {"model": "house-llm-7b", "provider": "in-house", "calls": 363},
+            {"model": None, "provider": None, "calls": "123"},
+        ],
         "series": {
             "bucket": "DAY",
             "points": [

@@ -39,6 +39,10 @@ def test_every_figure_is_there() -> None:
         assert figure in page
     for detail in ("Failed 123", "Unpriced 486", "Cache reads 20.4M", "Reasoning 1.2M", "Credits 4,120.5"):
         assert detail in page
+    for part in ("Input $101.50", "Cache reads $6.12", "Output $156.16", "Other <$0.01"):
+        assert part in page
+    assert "Cache writes $" not in page
+    assert "Calls without a price house-llm-7b (in-house) 363, - (-) 123" in page
     assert re.search(r"agent +\$215\.75 82\.0% 4,638 █", page)
     assert re.search(r"agent +Market scan +\$80\.66 31\.0% +3\.2M +163", page)
     assert re.search(r"chat +請求書の再発行について +\$1\.20 <0\.1% +90\.1P +12", page)
@@ -70,7 +74,7 @@ def test_other_buckets_have_their_own_labels(bucket: str, label: str) -> None:
 
 def test_unknown_is_not_zero() -> None:
     usage = answer.usage()
-    usage["totals"] = answer.totals(cost=None, avgCost=None, avgDurationMs=None)
+    usage["totals"] = answer.totals(cost=None, avgCost=None, avgDurationMs=None, costs=dict.fromkeys(COSTS))
     usage["series"]["points"] = [answer.point("2026-11-20T23:00:00+00:00", None)]
     page = drawn(usage)
 
@@ -83,12 +87,14 @@ def test_unknown_is_not_zero() -> None:
 def test_zero_calls_are_zero() -> None:
     usage = answer.usage()
     usage["totals"] = dict.fromkeys(answer.totals(), 0) | {"cost": "0", "credits": "0"}
-    usage["totals"] |= {"avgCost": None, "avgDurationMs": None}
+    usage["totals"] |= {"avgCost": None, "avgDurationMs": None, "costs": dict.fromkeys(COSTS, "0")}
+    usage["unpricedModels"] = []
     page = drawn(usage)
 
     assert "$0.00" in page
     assert page.endswith("No LLM calls in this window.\n")
     assert "Failed" not in page
+    assert "without a price" not in page
 
 
 @pytest.mark.parametrize("width", [30, 40, 59, 60, 76, 80, 100, 121, 300])
@@ -114,9 +120,12 @@ def test_an_ascii_console_gets_ascii() -> None:
     assert "+--" in page
 
 
+COSTS = ("input", "cacheRead", "cacheWrite", "output", "other")
+
 PLACES: dict[str, Callable[[Json, str], None]] = {
     "source": lambda usage, text: usage["bySource"]["groups"][0].update(key=text),
     "model": lambda usage, text: usage["byModel"]["groups"][0].update(key=text),
+    "unpriced": lambda usage, text: usage["unpricedModels"][0].update(model=text, provider=text),
     "consumer": lambda usage, text: usage["topConsumers"][0].update(key=text),
     "label": lambda usage, text: usage["topConsumers"][0].update(label=text),
     "record": lambda usage, text: usage["records"]["nodes"][0].update(name=text, source=text, responseModel=text),

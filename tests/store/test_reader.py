@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.model import ModelReader, key_in
 from tests.records import BASE, record, usage_records
 from tests.rollups import refresh_all
+from tests.store.database import as_it_is, put
 from usage_graph.errors import QueryTimeout, QueryUnavailable
 from usage_graph.store.reader import Reader, Snapshot, open_reader
 from usage_graph.store.writer import open_writer
@@ -81,10 +82,10 @@ async def both(database: str, records: list[UsageRecord]) -> AsyncIterator[tuple
     await connection.execute("TRUNCATE usage_identity; DELETE FROM usage_record")
     await connection.close()
     async with (
-        open_writer(database, mode="copy", connections=1) as writer,
+        open_writer(database, mode="copy", connections=1, price=as_it_is) as writer,
         open_reader(database, connections=1, statement_timeout=30) as reader,
     ):
-        await writer.write(records)
+        await put(writer, records)
         async with reader.snapshot() as real, ModelReader(records).snapshot() as model:
             yield real, model  # type: ignore[misc] # the model has a snapshot's methods
 
@@ -113,6 +114,7 @@ async def test_every_question_is_answered_as_the_model_does(
         assert breakdown == await model.breakdown(scope, by=by, metric=metric, first=first)
         consumers = await real.consumers(scope, kind=kind, metric=metric, first=first)
         assert consumers == await model.consumers(scope, kind=kind, metric=metric, first=first)
+        assert await real.unpriced_models(scope, first=first) == await model.unpriced_models(scope, first=first)
 
         # Invariant 2, spelled out: totals = series = breakdown, point by point and group by group.
         assert plain.points == split.points
@@ -176,13 +178,13 @@ async def test_freshness(database: str) -> None:
 async def test_a_snapshot_does_not_see_what_comes_later(several_backends: str) -> None:
     scope = Scope("default", BASE, BASE + timedelta(days=1))
     async with (
-        open_writer(several_backends, mode="copy", connections=1) as writer,
+        open_writer(several_backends, mode="copy", connections=1, price=as_it_is) as writer,
         open_reader(several_backends, connections=2, statement_timeout=30) as reader,
     ):
-        await writer.write([record()])
+        await put(writer, [record()])
         async with reader.snapshot() as snapshot:
             assert (await snapshot.totals(scope)).calls == 1
-            await writer.write([record(span_id=b"\2" * 8)])
+            await put(writer, [record(span_id=b"\2" * 8)])
             questions = [snapshot.totals(scope), snapshot.totals(scope)]  # overlapping ones are fine
             assert {totals.calls for totals in await asyncio.gather(*questions)} == {1}
         async with reader.snapshot() as snapshot:
@@ -230,7 +232,8 @@ async def test_a_connection_that_is_cut_under_a_question_costs_that_question_alo
             asked = asyncio.ensure_future(snapshot._fetch("SELECT pg_sleep(4)"))
             await asyncio.sleep(0.1)
             await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'usage-graph reader'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND application_name = 'usage-graph reader'"
             )
             with pytest.raises(QueryUnavailable, match="cannot answer now"):
                 await asked
@@ -267,7 +270,8 @@ async def test_connections_that_were_cut_are_replaced(several_backends: str) -> 
     async with open_reader(several_backends, connections=1, statement_timeout=5) as reader:
         assert await ask(reader) == Totals()
         await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'usage-graph reader'"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name = 'usage-graph reader'"
         )
         try:
             await ask(reader)

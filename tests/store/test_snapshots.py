@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from tests.graph.api import NOW
+from usage_graph.config import Engine
 from usage_graph.graph.app import routes
 from usage_graph.graph.schema import example_operations
 from usage_graph.store.connect import Connection, connect, open_pool
-from usage_graph.store.engine import Engine
 from usage_graph.store.migrate import inspect
 from usage_graph.store.reader import Reader
 
@@ -37,7 +37,12 @@ SELECT format(E'-- %s\n%s', title, definition) FROM (
     SELECT 3, 'index ' || indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexname LIKE 'usage\_%'
     UNION ALL
     SELECT 4, 'function ' || p.proname, trim(E'\n' FROM pg_get_functiondef(p.oid))
-    FROM pg_proc AS p WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'usage\_%'
+    FROM pg_proc AS p
+    WHERE p.pronamespace = 'public'::regnamespace AND p.proname LIKE 'usage\_%' AND p.prokind <> 'a'
+    UNION ALL
+    SELECT 4, 'aggregate ' || a.aggfnoid,
+        format('%s of %s from %s', a.aggtransfn, format_type(a.aggtranstype, NULL), a.agginitval)
+    FROM pg_aggregate AS a WHERE a.aggfnoid::text LIKE 'usage\_%'
     UNION ALL
     SELECT 5, 'trigger ' || t.tgname, pg_get_triggerdef(t.oid)
     FROM pg_trigger AS t WHERE t.tgrelid = 'usage_record'::regclass AND t.tgname LIKE 'usage\_%'

@@ -4,6 +4,7 @@ from enum import Enum
 
 import strawberry
 
+from usage_graph.observation import MergeReason
 from usage_graph.usage import CallStatus, ConsumerKind, CostStatus, Dimension, Direction, Metric, RecordField
 from usage_graph.window import Bucket, CalendarPeriod
 
@@ -126,6 +127,18 @@ _publish(
     },
 )
 
+_publish(
+    MergeReason,
+    "MergeReason",
+    "Why two observations were taken to be of one call.",
+    {
+        "RESPONSE_ID": "They have the same response id of the provider.",
+        "REQUEST_ID": "They have the same request id of the provider.",
+        "NESTED": "One span is right below the other, and their tokens do not say that they are two calls.",
+        "FINGERPRINT": "Two instrumentations of one process saw calls of the same size at the same time.",
+    },
+)
+
 __all__ = [
     "Bucket",
     "CalendarPeriod",
@@ -134,6 +147,7 @@ __all__ = [
     "CostStatus",
     "Dimension",
     "Direction",
+    "MergeReason",
     "Metric",
     "RecordField",
 ]

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast
 
 from usage_graph.errors import LimitExceeded
+from usage_graph.health import IngestHealth
 from usage_graph.usage import (
     Breakdown,
     Consumer,
@@ -21,6 +22,7 @@ from usage_graph.usage import (
     Scope,
     Series,
     Totals,
+    UnpricedModel,
     UsageRecord,
 )
 
@@ -44,6 +46,8 @@ class Snapshot(Protocol):
 
     async def consumers(self, scope: Scope, *, kind: ConsumerKind, metric: Metric, first: int) -> list[Consumer]: ...
 
+    async def unpriced_models(self, scope: Scope, *, first: int) -> list[UnpricedModel]: ...
+
     async def records(self, scope: Scope, *, order: RecordOrder, page: PageRequest) -> RecordPage: ...
 
     async def record_count(self, scope: Scope) -> int: ...
@@ -53,6 +57,8 @@ class Snapshot(Protocol):
     async def freshness(self, project: str) -> Freshness: ...
 
     async def kept_since(self) -> datetime | None: ...
+
+    async def ingest_health(self, project: str) -> IngestHealth: ...
 
 
 class Reader(Protocol):

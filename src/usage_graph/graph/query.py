@@ -9,13 +9,14 @@ import strawberry
 from strawberry.types import Info
 from strawberry.types.unset import UNSET
 
-from usage_graph import usage
+from usage_graph import health, usage
 from usage_graph.errors import LimitExceeded
 from usage_graph.graph import types
 from usage_graph.graph.connection import UsageRecordConnection, connect
 from usage_graph.graph.cursors import fingerprint, read_global_id
 from usage_graph.graph.enums import Bucket, ConsumerKind, Dimension, Metric
 from usage_graph.graph.fields import resolved
+from usage_graph.graph.ingest import IngestHealth
 from usage_graph.graph.inputs import RecordOrder, UsageFilter, WindowInput, bounded, given
 from usage_graph.graph.operation import Operation, Snapshot
 from usage_graph.graph.types import (
@@ -29,7 +30,7 @@ from usage_graph.graph.types import (
     UsageSeriesGroup,
     UsageTotals,
 )
-from usage_graph.usage import Consumer, Freshness, Group, Scope, SeriesGroup, Totals
+from usage_graph.usage import Consumer, Freshness, Group, Scope, SeriesGroup, Totals, UnpricedModel
 from usage_graph.window import Window, boundaries, choose_bucket
 
 MAX_GROUPS = 100
@@ -152,6 +153,18 @@ class Usage:
         return await info.context.ask(Snapshot.consumers, self.scope, kind=by, metric=metric, first=first)
 
     @resolved(
+        "Models with calls whose cost is unknown, those with the most such calls first.",
+        graphql_type=list[types.UnpricedModel],
+    )
+    async def unpriced_models(
+        self,
+        info: Context,
+        first: Annotated[int, strawberry.argument(description="The number of models, 1 to 100.")] = 10,
+    ) -> list[UnpricedModel]:
+        info.context.reserve(bounded(first, "first", MAX_GROUPS))
+        return await info.context.ask(Snapshot.unpriced_models, self.scope, first=first)
+
+    @resolved(
         "The calls themselves, a page at a time. A cursor keeps the window of the page it came from, so a "
         "rolling window does not slide while paging, and is refused under other arguments."
     )
@@ -205,6 +218,10 @@ class Query:
         chosen = given(filter)
         conditions = chosen.conditions() if chosen else usage.Filter()
         return Usage(scope=Scope(info.context.project, start, end, conditions), zone=timezone, asked=window.asked())
+
+    @resolved("What became of everything that was sent to the project.", graphql_type=IngestHealth)
+    async def ingest_health(self, info: Context) -> health.IngestHealth:
+        return await info.context.ask(Snapshot.ingest_health, info.context.project)
 
     @resolved("The object with this id; null where there is none in the project.")
     async def node(

@@ -14,9 +14,26 @@ from usage_graph.graph.enums import Bucket, CallStatus, CostStatus, Dimension
 from usage_graph.graph.fields import resolved
 from usage_graph.graph.operation import Operation, Snapshot
 from usage_graph.graph.scalars import BigInt
-from usage_graph.usage import Totals
+from usage_graph.usage import Costs, Totals
 
 _SHARE = "This group's part of the whole by the chosen metric, 0 to 1; null where either is unknown or the whole is 0."
+
+
+@strawberry.type(
+    description="What a cost is made of, in USD: the parts add up to it, to the last digit. All are null where it is."
+)
+class CostBreakdown:
+    """The shape in which ``usage.Costs`` is answered; never instantiated."""
+
+    input: Decimal | None = strawberry.field(
+        description="Of input tokens that were neither read from nor written to a cache."
+    )
+    cache_read: Decimal | None = strawberry.field(description="Of input tokens that were read from a cache.")
+    cache_write: Decimal | None = strawberry.field(description="Of input tokens that were written to a cache.")
+    output: Decimal | None = strawberry.field(description="Of output tokens, reasoning included.")
+    other: Decimal | None = strawberry.field(
+        description="The rest: what is charged per call, and costs whose parts nobody has reported."
+    )
 
 
 @strawberry.type(
@@ -33,12 +50,23 @@ class UsageTotals:
     total_tokens: BigInt = strawberry.field(description="Input plus output tokens.")
     cache_read_tokens: BigInt = strawberry.field(description="Input tokens that were read from a cache.")
     cache_write_tokens: BigInt = strawberry.field(description="Input tokens that were written to a cache.")
+    cache_write_1h_tokens: BigInt = strawberry.field(
+        description="Those of `cacheWriteTokens` that were written to be kept for an hour, which costs more than for "
+        "five minutes.",
+    )
     reasoning_tokens: BigInt = strawberry.field(description="Output tokens that were spent on reasoning.")
     cost: Decimal | None = strawberry.field(
         description="Cost of the priced calls in USD; 0 on zero calls, null where there are calls and none is priced."
     )
+    costs: Costs = strawberry.field(graphql_type=CostBreakdown, description="What `cost` is made of.")
     unpriced_calls: BigInt = strawberry.field(description="Calls whose cost is unknown; they are not in `cost`.")
+    priced_share: float | None = strawberry.field(
+        description="The part of the calls whose cost is known, 0 to 1; null on zero calls."
+    )
     unmeasured_calls: BigInt = strawberry.field(description="Calls of which neither input nor output tokens are known.")
+    suspect_calls: BigInt = strawberry.field(
+        description="Calls whose token counts contradicted each other as they were reported."
+    )
     avg_cost: Decimal | None = strawberry.field(
         description="Cost per priced call in USD, rounded half to even at 1e-9; null without a priced call."
     )
@@ -142,6 +170,22 @@ class Consumer:
     totals: Totals = strawberry.field(graphql_type=UsageTotals, description="Sums over the consumer's calls.")
 
 
+@strawberry.type(description="A model of a provider, and those of its calls whose cost is unknown.")
+class UnpricedModel:
+    """The shape in which ``usage.UnpricedModel`` is answered; never instantiated."""
+
+    model: str | None = strawberry.field(description="The model; null for calls of which it is unknown.")
+    provider: str | None = strawberry.field(description="The provider; null for calls of which it is unknown.")
+    calls: BigInt = strawberry.field(description="Its calls whose cost is unknown.")
+    all_calls: BigInt = strawberry.field(
+        description="All of its calls. Where these are more than `calls`, a price is known, and some calls could not "
+        "be priced, such as those without token counts."
+    )
+    input_tokens: BigInt = strawberry.field(description="Input tokens of the calls whose cost is unknown.")
+    output_tokens: BigInt = strawberry.field(description="Output tokens of the calls whose cost is unknown.")
+    share: float = strawberry.field(description="The part of all calls in the window that `calls` are, 0 to 1.")
+
+
 @strawberry.interface(description="An object that can be asked for again by its id.")
 class Node:
     id: strawberry.ID = strawberry.field(description="The id of the object, unique among all types; opaque.")
@@ -169,10 +213,23 @@ class UsageRecord(Node):
     output_tokens: BigInt | None = strawberry.field(description="Output tokens, reasoning included.")
     cache_read_tokens: BigInt | None = strawberry.field(description="Input tokens that were read from a cache.")
     cache_write_tokens: BigInt | None = strawberry.field(description="Input tokens that were written to a cache.")
+    cache_write_1h_tokens: BigInt | None = strawberry.field(
+        description="Those of `cacheWriteTokens` that were written to be kept for an hour.",
+    )
     reasoning_tokens: BigInt | None = strawberry.field(description="Output tokens that were spent on reasoning.")
     total_tokens: BigInt | None = strawberry.field(description="Input plus output tokens; unknown only where both are.")
     cost: Decimal | None = strawberry.field(description="Cost in USD; null where it is unknown.")
     cost_status: CostStatus = strawberry.field(description="Where the cost comes from.")
+    costs: Costs = strawberry.field(
+        graphql_type=CostBreakdown,
+        description="What `cost` is made of; parts that are unknown are null, and in `other`.",
+    )
+    service_tier: str | None = strawberry.field(
+        description="The provider's tier that the call was made in, such as `batch` or `priority`, where it is known."
+    )
+    suspect: bool = strawberry.field(
+        description="Whether the token counts contradicted each other as they were reported."
+    )
     credits: Decimal = strawberry.field(description="Credits, as the application reported them.")
     started_at: datetime = strawberry.field(description="When the call started.")
     duration_ms: float = strawberry.field(description="How long the call took, in milliseconds.")
@@ -201,10 +258,14 @@ class UsageRecord(Node):
             output_tokens=_count(record.output_tokens),
             cache_read_tokens=_count(record.cache_read_tokens),
             cache_write_tokens=_count(record.cache_write_tokens),
+            cache_write_1h_tokens=_count(record.cache_write_1h_tokens),
             reasoning_tokens=_count(record.reasoning_tokens),
             total_tokens=_count(record.total_tokens),
             cost=None if record.cost_nano is None else usage.from_nano(record.cost_nano),
             cost_status=record.cost_status,
+            costs=record.costs,
+            service_tier=record.service_tier,
+            suspect=record.suspect,
             credits=usage.from_nano(record.credits_nano),
             started_at=record.started_at,
             duration_ms=record.duration_us / 1000,

@@ -19,7 +19,7 @@ _IN_RECORDS = {
 }
 """Columns of the rollups that records hold in another form."""
 
-_ADDED_BY_RECORD = {
+MEASURES = {
     "calls": "1",
     "failed_calls": "r.failed::int",
     "unpriced_calls": "(r.cost_nano IS NULL)::int",
@@ -32,20 +32,38 @@ _ADDED_BY_RECORD = {
     "cost_nano": "coalesce(r.cost_nano, 0)",
     "credits_nano": "r.credits_nano",
     "duration_us": "r.duration_us",
+    "suspect_calls": "r.suspect::int",
+    "cache_write_1h_tokens": "coalesce(r.cache_write_1h_tokens, 0)",
+    "input_cost_nano": "coalesce(r.input_cost_nano, 0)",
+    "cache_read_cost_nano": "coalesce(r.cache_read_cost_nano, 0)",
+    "cache_write_cost_nano": "coalesce(r.cache_write_cost_nano, 0)",
+    "output_cost_nano": "coalesce(r.output_cost_nano, 0)",
+    "unpriced_input_tokens": "CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END",
+    "unpriced_output_tokens": "CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END",
 }
-"""What one record adds to each measure of ``Totals``."""
+"""The measures of the rollups, and what one record adds to each: ``usage_measure`` in ``sql/``. First those of
+``Totals``, in their order."""
 
-SUMS = ", ".join(f"coalesce(sum(c.{measure}), 0) AS {measure}" for measure in Totals._fields)
-"""Sums in the order of ``Totals``; PostgreSQL makes them ``numeric``, so no sum overflows."""
+_NUMERIC = "credits_nano"
+"""A credit may be as small as a token is: sums of 1e-9 credits can leave 64 bits. All others fit (``usage``)."""
+
+SUMS = ", ".join(
+    f"coalesce(sum(c.{measure}), 0) AS {measure}" if measure == _NUMERIC else f"usage_sum(c.{measure}) AS {measure}"
+    for measure in Totals._fields
+)
+"""Sums in the order of ``Totals``."""
 
 WEIGHT = {
-    Metric.COST: "CASE WHEN sum(c.calls) {over} > sum(c.unpriced_calls) {over} THEN sum(c.cost_nano) {over} END",
-    Metric.TOKENS: "sum(c.input_tokens) {over} + sum(c.output_tokens) {over}",
-    Metric.INPUT_TOKENS: "sum(c.input_tokens) {over}",
-    Metric.OUTPUT_TOKENS: "sum(c.output_tokens) {over}",
-    Metric.CALLS: "sum(c.calls) {over}",
+    Metric.COST: (
+        "CASE WHEN usage_sum(c.calls) {over} > usage_sum(c.unpriced_calls) {over} "
+        "THEN usage_sum(c.cost_nano) {over} END"
+    ),
+    Metric.TOKENS: "usage_sum(c.input_tokens) {over} + usage_sum(c.output_tokens) {over}",
+    Metric.INPUT_TOKENS: "usage_sum(c.input_tokens) {over}",
+    Metric.OUTPUT_TOKENS: "usage_sum(c.output_tokens) {over}",
+    Metric.CALLS: "usage_sum(c.calls) {over}",
     Metric.CREDITS: "sum(c.credits_nano) {over}",
-    Metric.DURATION: "sum(c.duration_us) {over}",
+    Metric.DURATION: "usage_sum(c.duration_us) {over}",
 }
 """What groups are ranked by; ``{over}`` is empty or a window."""
 
@@ -130,10 +148,11 @@ def cells(
     parameters: Parameters,
     *,
     columns: Sequence[str] = (),
+    measures: Sequence[str] = Totals._fields,
     bounds: Sequence[datetime] = (),
     kept_since: datetime | None = None,
 ) -> str:
-    """A query of ``at``, ``columns`` and the measures of ``Totals``: rows whose sums are those of the scope's calls.
+    """A query of ``at``, ``columns`` and ``measures``: rows whose sums are those of the scope's calls.
 
     No row stands for calls on both sides of any of ``bounds``, so that they can be told apart by ``at``. No record
     from before ``kept_since`` is read.
@@ -149,7 +168,7 @@ def cells(
         cuts = [scope.start, scope.start]
     project = parameters.add(scope.project)
     pieces = [part for piece in choose(frozenset(needed), cuts, kept_since) for part in _planned_apart(piece)]
-    selects = [_piece(piece, scope, columns, project, parameters) for piece in pieces]
+    selects = [_piece(piece, scope, columns, measures, project, parameters) for piece in pieces]
     return "\nUNION ALL\n".join(selects)
 
 
@@ -164,15 +183,22 @@ def _planned_apart(piece: Piece) -> Iterable[Piece]:
     return [piece]
 
 
-def _piece(piece: Piece, scope: Scope, columns: Sequence[str], project: str, parameters: Parameters) -> str:
+def _piece(
+    piece: Piece,
+    scope: Scope,
+    columns: Sequence[str],
+    measures: Sequence[str],
+    project: str,
+    parameters: Parameters,
+) -> str:
     of_records = piece.relation == RECORDS
     at = "r.started_at" if of_records else "r.bucket"
     selected = [f"{at} AS at"]
     if of_records:
         selected += [f"{in_records(column)} AS {column}" for column in columns]
-        selected += [f"{added} AS {measure}" for measure, added in _ADDED_BY_RECORD.items()]
+        selected += [f"{MEASURES[measure]} AS {measure}" for measure in measures]
     else:
-        selected += [f"r.{name}" for name in (*columns, *Totals._fields)]
+        selected += [f"r.{name}" for name in (*columns, *measures)]
     if len(piece.spans) == 1:
         start, end = (f"{parameters.add(at_)}::timestamptz" for at_ in piece.spans[0])
     else:

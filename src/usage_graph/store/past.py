@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from usage_graph.errors import CopyError
-from usage_graph.store.cells import SUMS
+from usage_graph.store.cells import MEASURES, SUMS
 from usage_graph.store.connect import Connection
 from usage_graph.store.rollup import FAMILIES, Family
 from usage_graph.store.sql import query
@@ -72,8 +72,8 @@ def _rollups() -> list[tuple[Family, str]]:
 
 async def _carry(source: Connection, target: Connection, family: Family, rollup: str, before: datetime) -> None:
     texts = ("project", *sorted(family.columns))
-    columns = ", ".join(("bucket", *texts, *Totals._fields))
-    types = ("timestamptz", *("text" for _ in texts), *("numeric" for _ in Totals._fields))
+    columns = ", ".join(("bucket", *texts, *MEASURES))
+    types = ("timestamptz", *("text" for _ in texts), *("numeric" for _ in MEASURES))
     table = await target.fetchval("SELECT usage_rollup_table($1)::text", rollup)
     arrays = ", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(types, start=1))
     statement = query("store_past").format(table=table, columns=columns, arrays=arrays)

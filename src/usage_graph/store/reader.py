@@ -9,13 +9,14 @@ from datetime import datetime
 
 import asyncpg
 
+from usage_graph.config import EngineChoice
 from usage_graph.errors import QueryTimeout, QueryUnavailable
+from usage_graph.health import IngestHealth, health_of
 from usage_graph.store import migrate
 from usage_graph.store.cells import SUMS, WEIGHT, Parameters, cells
 from usage_graph.store.connect import UNREACHABLE, Connection, Pool, open_pool
-from usage_graph.store.engine import EngineChoice
 from usage_graph.store.pages import COLUMNS, list_page
-from usage_graph.store.rows import points_of, record_of, split_series, sum_of, totals_of
+from usage_graph.store.rows import counts_of, points_of, record_of, split_series, totals_of
 from usage_graph.store.sql import query
 from usage_graph.usage import (
     Breakdown,
@@ -31,7 +32,9 @@ from usage_graph.usage import (
     Scope,
     Series,
     Totals,
+    UnpricedModel,
     UsageRecord,
+    sum_of,
 )
 
 _log = logging.getLogger("usage_graph.store")
@@ -164,6 +167,32 @@ class Snapshot:
             for row in rows
         ]
 
+    async def unpriced_models(self, scope: Scope, *, first: int) -> list[UnpricedModel]:
+        """The ``first`` models with calls whose cost is unknown: most such calls first, then tokens, then names."""
+        parameters = Parameters()
+        sql = query("sum_unpriced_models").format(
+            first=parameters.add(first),
+            cells=cells(
+                scope,
+                parameters,
+                columns=("model", "provider"),
+                measures=("calls", "unpriced_calls", "unpriced_input_tokens", "unpriced_output_tokens"),
+                kept_since=await self.kept_since(),
+            ),
+        )
+        return [
+            UnpricedModel(
+                model=row["model"],
+                provider=row["provider"],
+                calls=row["calls"],
+                all_calls=row["all_calls"],
+                input_tokens=row["input_tokens"],
+                output_tokens=row["output_tokens"],
+                share=row["calls"] / row["whole"],
+            )
+            for row in await self._fetch(sql, *parameters.values)
+        ]
+
     async def records(self, scope: Scope, *, order: RecordOrder, page: PageRequest) -> RecordPage:
         """One page of the scope's records in ``order``."""
         statement = list_page(await self._kept(scope), order, page)
@@ -180,7 +209,11 @@ class Snapshot:
 
     async def record_count(self, scope: Scope) -> int:
         """How many records ``scope`` has."""
-        return (await self.totals(await self._kept(scope))).calls
+        parameters = Parameters()
+        inner = cells(await self._kept(scope), parameters, measures=("calls",), kept_since=await self.kept_since())
+        (row,) = await self._fetch(query("sum_calls").format(cells=inner), *parameters.values)
+        calls: int = row["calls"]
+        return calls
 
     async def records_by_id(self, project: str, ids: Sequence[tuple[datetime, int]]) -> list[UsageRecord | None]:
         """The records of ``project`` that started then and have that id, in the order of ``ids``."""
@@ -197,6 +230,10 @@ class Snapshot:
         """Through when the records of ``project``, and their rollups, are there."""
         (row,) = await self._fetch(query("get_freshness"), project)
         return Freshness(*row)
+
+    async def ingest_health(self, project: str) -> IngestHealth:
+        """What became of everything that was sent to ``project``, as far as servers have said so here."""
+        return health_of(counts_of(await self._fetch(query("list_ingest"), project)))
 
 
 class Reader:

@@ -5,7 +5,8 @@ from itertools import groupby
 
 import asyncpg
 
-from usage_graph.usage import Metric, Series, SeriesGroup, Totals, UsageRecord
+from usage_graph.health import Count, Outcome
+from usage_graph.usage import Metric, Series, SeriesGroup, Totals, UsageRecord, sum_of
 
 _WIDTH = len(Totals._fields)
 
@@ -19,11 +20,10 @@ def record_of(row: asyncpg.Record, *, skip: int = 0) -> UsageRecord:
     return UsageRecord(*tuple(row)[skip : skip + len(UsageRecord._fields)])
 
 
-def sum_of(totals: Iterable[Totals]) -> Totals:
-    whole = Totals()
-    for part in totals:
-        whole = whole.plus(part)
-    return whole
+def counts_of(rows: Iterable[asyncpg.Record]) -> list[Count]:
+    """Those that this program knows of: a newer server on the same database may count more."""
+    known = frozenset(Outcome)
+    return [Count(project, Outcome(outcome), *rest) for project, outcome, *rest in rows if outcome in known]
 
 
 def points_of(width: int, found: Iterable[tuple[int, Totals]]) -> list[Totals]:

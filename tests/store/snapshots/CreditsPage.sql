@@ -1,26 +1,26 @@
-SELECT coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
-FROM (SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
+FROM (SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
 FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
 FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
 
@@ -31,22 +31,22 @@ WITH point AS (
     SELECT
         width_bucket(c.at, $1::timestamptz[]) - 1 AS point,
         c.agent AS key,
-        coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
-    FROM (SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+        usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
+    FROM (SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
 FROM usage_by_agent_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
 FROM usage_by_agent_1h($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
     GROUP BY 1, 2
@@ -66,7 +66,7 @@ SELECT
     CASE WHEN c.rank <= $2 THEN c.rank END AS rank,
     CASE WHEN c.rank <= $2 THEN c.key END AS key,
     c.point,
-    coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
+    usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
 FROM ranked AS c
 GROUP BY 1, 2, 3
 ORDER BY 1 NULLS LAST, 3
@@ -78,36 +78,36 @@ WITH point AS (
     SELECT
         width_bucket(c.at, $1::timestamptz[]) - 1 AS point,
         c.model AS key,
-        coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
-    FROM (SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+        usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
+    FROM (SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
 FROM usage_by_model_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
 FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
 SELECT in_span.*
 FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
 FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz) AS c
     GROUP BY 1, 2
 ),
 
 weighed AS (
-    SELECT c.*, sum(c.input_tokens) OVER (PARTITION BY c.key) + sum(c.output_tokens) OVER (PARTITION BY c.key) AS weight
+    SELECT c.*, usage_sum(c.input_tokens) OVER (PARTITION BY c.key) + usage_sum(c.output_tokens) OVER (PARTITION BY c.key) AS weight
     FROM point AS c
 ),
 
@@ -120,7 +120,7 @@ SELECT
     CASE WHEN c.rank <= $2 THEN c.rank END AS rank,
     CASE WHEN c.rank <= $2 THEN c.key END AS key,
     c.point,
-    coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
+    usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
 FROM ranked AS c
 GROUP BY 1, 2, 3
 ORDER BY 1 NULLS LAST, 3
@@ -129,22 +129,22 @@ ORDER BY 1 NULLS LAST, 3
 
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.agent AS key, sum(c.credits_nano)  AS weight, coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
-    FROM (SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+    SELECT c.agent AS key, sum(c.credits_nano)  AS weight, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
+    FROM (SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
 FROM usage_by_agent_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
 FROM usage_by_agent_1h($2::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $7::timestamptz AND r.started_at < $8::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz) AS c
     GROUP BY 1
@@ -158,7 +158,7 @@ ranked AS (
 SELECT
     CASE WHEN c.rank <= $1 THEN c.rank END AS rank,
     CASE WHEN c.rank <= $1 THEN c.key END AS key,
-    coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
+    usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
 FROM ranked AS c
 GROUP BY 1, 2
 ORDER BY 1 NULLS LAST
@@ -187,29 +187,35 @@ WITH grouped AS (
         'conversation' AS dimension,
         CASE WHEN min(c.source) = max(c.source) THEN min(c.source) END AS source,
         sum(c.credits_nano)  AS weight,
-        coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
-    FROM (SELECT r.bucket AS at, r.conversation, r.source, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+        usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
+    FROM (SELECT r.bucket AS at, r.conversation, r.source, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
 FROM usage_by_conversation_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
 UNION ALL
-SELECT r.started_at AS at, r.conversation AS conversation, r.source AS source, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, r.conversation AS conversation, r.source AS source, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $5::timestamptz AND r.started_at < $6::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.conversation AS conversation, r.source AS source, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, r.conversation AS conversation, r.source AS source, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $7::timestamptz AND r.started_at < $8::timestamptz) AS c
     GROUP BY 1, 2
 ),
 
 top AS (
-    SELECT *, row_number() OVER (ORDER BY weight DESC NULLS LAST, key, dimension) AS rank
+    SELECT *
     FROM grouped
     WHERE key IS NOT NULL
-    ORDER BY rank
+    ORDER BY weight DESC NULLS LAST, key, dimension
     LIMIT $1
 )
 
-SELECT c.rank, c.key, c.dimension, coalesce(title.name, c.key) AS label, c.source, c.calls, c.failed_calls, c.unpriced_calls, c.unmeasured_calls, c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens, c.reasoning_tokens, c.cost_nano, c.credits_nano, c.duration_us
+SELECT
+    row_number() OVER (ORDER BY c.weight DESC NULLS LAST, c.key, c.dimension) AS rank,
+    c.key,
+    c.dimension,
+    coalesce(title.name, c.key) AS label,
+    c.source,
+    c.calls, c.failed_calls, c.unpriced_calls, c.unmeasured_calls, c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens, c.reasoning_tokens, c.cost_nano, c.credits_nano, c.duration_us, c.suspect_calls, c.cache_write_1h_tokens, c.input_cost_nano, c.cache_read_cost_nano, c.cache_write_cost_nano, c.output_cost_nano
 FROM top AS c
 LEFT JOIN LATERAL (
     SELECT r.name
@@ -221,34 +227,34 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS title ON true
 UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
+SELECT NULL, NULL, NULL, NULL, NULL, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
 FROM grouped AS c
 ORDER BY 1 NULLS LAST
 
 ;
 
-SELECT coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
-FROM (SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT usage_sum(c.calls) AS calls
+FROM (SELECT r.bucket AS at, r.calls
 FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT r.bucket AS at, r.calls
 FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT r.bucket AS at, r.calls
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, 1 AS calls
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, 1 AS calls
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c

@@ -12,28 +12,28 @@ ORDER BY page.value DESC NULLS LAST, page.id DESC NULLS LAST
 
 ;
 
-SELECT coalesce(sum(c.calls), 0) AS calls, coalesce(sum(c.failed_calls), 0) AS failed_calls, coalesce(sum(c.unpriced_calls), 0) AS unpriced_calls, coalesce(sum(c.unmeasured_calls), 0) AS unmeasured_calls, coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens, coalesce(sum(c.cache_read_tokens), 0) AS cache_read_tokens, coalesce(sum(c.cache_write_tokens), 0) AS cache_write_tokens, coalesce(sum(c.reasoning_tokens), 0) AS reasoning_tokens, coalesce(sum(c.cost_nano), 0) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, coalesce(sum(c.duration_us), 0) AS duration_us
-FROM (SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT usage_sum(c.calls) AS calls
+FROM (SELECT r.bucket AS at, r.calls
 FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT r.bucket AS at, r.calls
 FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us
+SELECT r.bucket AS at, r.calls
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, 1 AS calls
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+SELECT r.started_at AS at, 1 AS calls
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c

@@ -29,6 +29,14 @@ key bytea NOT NULL,
 flags smallint NOT NULL,
 parent bigint
 
+-- table usage_ingest
+count bigint NOT NULL,
+first_seen timestamp with time zone NOT NULL,
+last_seen timestamp with time zone NOT NULL,
+project text NOT NULL,
+outcome text NOT NULL,
+detail text NOT NULL
+
 -- table usage_label
 key uuid NOT NULL,
 project text NOT NULL,
@@ -38,6 +46,12 @@ label text NOT NULL
 bucket timestamp with time zone NOT NULL,
 project text NOT NULL,
 taken boolean NOT NULL
+
+-- table usage_measure
+number smallint NOT NULL,
+type text NOT NULL,
+name text NOT NULL,
+amount text NOT NULL
 
 -- table usage_migration
 version integer NOT NULL,
@@ -87,6 +101,19 @@ parent bigint,
 flags smallint NOT NULL,
 seen_at timestamp with time zone NOT NULL
 
+-- table usage_price
+since timestamp with time zone,
+set_at timestamp with time zone NOT NULL,
+model text NOT NULL,
+provider text,
+input numeric NOT NULL,
+output numeric NOT NULL,
+cache_read numeric,
+cache_write numeric,
+cache_write_1h numeric,
+reasoning numeric,
+per_call numeric NOT NULL
+
 -- table usage_record
 started_at timestamp with time zone NOT NULL,
 id bigint NOT NULL,
@@ -135,13 +162,13 @@ CREATE INDEX usage_ancestor_parent ON usage_ancestor USING btree (project, paren
 CREATE UNIQUE INDEX usage_ancestor_pkey ON usage_ancestor USING btree (project, span)
 
 -- index usage_ancestor_seen
-CREATE INDEX usage_ancestor_seen ON usage_ancestor USING brin (seen_at)
+CREATE INDEX usage_ancestor_seen ON usage_ancestor USING brin (seen_at) WITH (pages_per_range='32')
 
 -- index usage_fingerprint_call
 CREATE INDEX usage_fingerprint_call ON usage_fingerprint USING btree (project, call_started_at, call)
 
 -- index usage_fingerprint_seen
-CREATE INDEX usage_fingerprint_seen ON usage_fingerprint USING brin (seen_at)
+CREATE INDEX usage_fingerprint_seen ON usage_fingerprint USING brin (seen_at) WITH (pages_per_range='32')
 
 -- index usage_fingerprint_size
 CREATE INDEX usage_fingerprint_size ON usage_fingerprint USING btree (project, size, started_at)
@@ -155,6 +182,9 @@ CREATE UNIQUE INDEX usage_identity_pkey ON usage_identity USING btree (project, 
 -- index usage_identity_time
 CREATE INDEX usage_identity_time ON usage_identity USING brin (started_at) WITH (pages_per_range='32')
 
+-- index usage_ingest_pkey
+CREATE UNIQUE INDEX usage_ingest_pkey ON usage_ingest USING btree (project, outcome, detail)
+
 -- index usage_label_pkey
 CREATE UNIQUE INDEX usage_label_pkey ON usage_label USING btree (project, key)
 
@@ -164,6 +194,12 @@ CREATE INDEX usage_label_search ON usage_label USING gin (label COLLATE "default
 -- index usage_mark_bucket
 CREATE INDEX usage_mark_bucket ON usage_mark USING btree (project, bucket)
 
+-- index usage_measure_name_key
+CREATE UNIQUE INDEX usage_measure_name_key ON usage_measure USING btree (name)
+
+-- index usage_measure_pkey
+CREATE UNIQUE INDEX usage_measure_pkey ON usage_measure USING btree (number)
+
 -- index usage_migration_pkey
 CREATE UNIQUE INDEX usage_migration_pkey ON usage_migration USING btree (version)
 
@@ -171,7 +207,10 @@ CREATE UNIQUE INDEX usage_migration_pkey ON usage_migration USING btree (version
 CREATE UNIQUE INDEX usage_observation_pkey ON usage_observation USING btree (project, call_started_at, call, trace_id, span_id)
 
 -- index usage_observation_seen
-CREATE INDEX usage_observation_seen ON usage_observation USING brin (seen_at)
+CREATE INDEX usage_observation_seen ON usage_observation USING brin (seen_at) WITH (pages_per_range='32')
+
+-- index usage_price_model_provider_since_key
+CREATE UNIQUE INDEX usage_price_model_provider_since_key ON usage_price USING btree (model, provider, since) NULLS NOT DISTINCT
 
 -- index usage_record_conversation
 CREATE INDEX usage_record_conversation ON usage_record USING btree (project, conversation, started_at DESC, id DESC) WHERE (conversation IS NOT NULL)
@@ -188,15 +227,181 @@ CREATE INDEX usage_record_title ON usage_record USING btree (project, conversati
 -- index usage_retention_pkey
 CREATE UNIQUE INDEX usage_retention_pkey ON usage_retention USING btree (single)
 
+-- aggregate usage_sum
+int8pl of bigint from 0
+
+-- function usage_build_rollups
+CREATE OR REPLACE FUNCTION usage_build_rollups()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    record_sums constant text := (
+        -- Sums of bigint are numeric, which is slow to add up again.
+        SELECT string_agg(format('sum(%s)::%s AS %I', amount, type, name), ', ' ORDER BY number) FROM usage_measure
+    );
+    rollup_sums constant text := (
+        SELECT string_agg(format('sum(r.%1$I)::%2$s AS %1$I', name, type), ', ' ORDER BY number) FROM usage_measure
+    );
+    measures constant text := (SELECT string_agg('r.' || name, ', ' ORDER BY number) FROM usage_measure);
+    since timestamptz;
+    family record;
+    level record;
+    columns text; -- of a rollup
+    keys text; -- ordinals of what rows are grouped by
+    finest text; -- the family's finest grain
+    finer text; -- the aggregate below, and what reads marked buckets from it and from those below it
+    finer_grain text;
+    from_finer text;
+    past text[]; -- the measures of what is carried over
+BEGIN
+    -- No refresh is under way, no record is written and the time since when they are kept does not move.
+    PERFORM pg_advisory_xact_lock(1970497394, 3);
+    LOCK TABLE usage_record IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM pg_advisory_xact_lock(1970497394, 1);
+    since := coalesce((SELECT kept_since FROM usage_retention), '-infinity');
+
+    -- Every record is in a bucket that is marked or in the aggregate.
+    INSERT INTO usage_mark (project, bucket)
+    SELECT DISTINCT r.project, r.bucket FROM usage_by_model_15m AS r WHERE r.bucket >= since;
+
+    -- Coarse ones first: they stand on the finer ones.
+    FOR level IN
+        SELECT name
+        FROM unnest(ARRAY[
+            'usage_by_model_1d', 'usage_by_model_1h', 'usage_by_model_15m', 'usage_by_agent_1d', 'usage_by_agent_1h',
+            'usage_by_conversation_1d', 'usage_by_user_1d'
+        ]) WITH ORDINALITY AS rollup (name, number)
+        ORDER BY number
+    LOOP
+        EXECUTE format(
+            'CREATE TEMPORARY TABLE %I ON COMMIT DROP AS SELECT r.* FROM %I AS r WHERE r.bucket < %L',
+            level.name || '_past', level.name, since
+        );
+        EXECUTE format('DROP FUNCTION %I (text, timestamptz, timestamptz)', level.name);
+        EXECUTE format('DROP FUNCTION %I (text, timestamptz, timestamptz)', level.name || '_marked');
+        EXECUTE format('DROP MATERIALIZED VIEW %I', level.name);
+    END LOOP;
+
+    FOR family IN
+        SELECT * FROM (VALUES
+            ('usage_by_model',
+             'r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation',
+             ARRAY['source', 'model', 'provider', 'operation'], ARRAY['15m', '1h', '1d']),
+            ('usage_by_agent', 'r.agent, r.source', ARRAY['agent', 'source'], ARRAY['1h', '1d']),
+            ('usage_by_conversation',
+             'r.conversation, r.agent,
+              CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END AS item_name, r.source',
+             ARRAY['conversation', 'agent', 'item_name', 'source'], ARRAY['1d']),
+            ('usage_by_user', 'r.user_id, r.source', ARRAY['user_id', 'source'], ARRAY['1d'])
+        ) AS f (name, of_record, dimensions, suffixes)
+    LOOP
+        columns := (SELECT string_agg('r.' || d, ', ') FROM unnest(family.dimensions) AS d);
+        keys := (SELECT string_agg(n::text, ', ') FROM generate_series(1, cardinality(family.dimensions) + 2) AS n);
+        finest := NULL;
+        finer := NULL;
+        from_finer := '';
+        FOR level IN
+            -- Rollups have few rows: with long chunks, few of them have to be planned for.
+            SELECT family.name || '_' || wanted.suffix AS name, l.grain, l.chunk
+            FROM unnest(family.suffixes) AS wanted (suffix)
+            INNER JOIN (VALUES
+                ('15m', '15 minutes', INTERVAL '30 days'), ('1h', '1 hour', '90 days'), ('1d', '1 day', '360 days')
+            ) AS l (suffix, grain, chunk) USING (suffix)
+            ORDER BY l.chunk
+        LOOP
+            finest := coalesce(finest, level.grain);
+            EXECUTE format(
+                'CREATE MATERIALIZED VIEW %1$I WITH (
+                     timescaledb.continuous, timescaledb.materialized_only = true,
+                     timescaledb.create_group_indexes = false
+                 ) AS
+                 SELECT time_bucket(%2$L, r.%3$I) AS bucket, r.project, %4$s, %5$s FROM %6$I AS r GROUP BY %7$s
+                 WITH NO DATA',
+                level.name, level.grain,
+                CASE WHEN finer IS NULL THEN 'started_at' ELSE 'bucket' END,
+                CASE WHEN finer IS NULL THEN family.of_record ELSE columns END,
+                CASE WHEN finer IS NULL THEN record_sums ELSE rollup_sums END,
+                coalesce(finer, 'usage_record'), keys
+            );
+            EXECUTE format('CREATE INDEX %I ON %I (project, bucket)', level.name || '_key', level.name);
+            PERFORM set_chunk_time_interval(level.name::regclass, level.chunk);
+
+            past := ARRAY(
+                SELECT a.attname FROM pg_attribute AS a
+                WHERE a.attrelid = format('pg_temp.%I', level.name || '_past')::regclass AND a.attnum > 0
+            );
+            EXECUTE format(
+                'INSERT INTO %1$s (bucket, project, %2$s, %3$s)
+                 SELECT r.bucket, r.project, %2$s, %4$s FROM pg_temp.%5$I AS r',
+                usage_rollup_table(level.name),
+                array_to_string(family.dimensions, ', '),
+                (SELECT string_agg(name, ', ' ORDER BY number) FROM usage_measure),
+                (SELECT string_agg(CASE WHEN name = ANY (past) THEN name ELSE '0' END, ', ' ORDER BY number)
+                 FROM usage_measure),
+                level.name || '_past'
+            );
+
+            IF finer IS NOT NULL THEN
+                from_finer := from_finer || format(
+                    'FOR part IN SELECT * FROM usage_marked(wanted, %3$L, since, until) LOOP
+                         RETURN QUERY
+                         SELECT time_bucket(<grain>, r.bucket), r.project, %4$s, %5$s FROM %1$I AS r
+                         WHERE r.project = wanted AND r.bucket >= part.start AND r.bucket < part.stop
+                             AND r.bucket NOT IN (
+                                 SELECT time_bucket(%2$L, m.bucket) FROM usage_mark AS m
+                                 WHERE m.project = wanted AND m.bucket >= part.start AND m.bucket < part.stop
+                             );
+                     END LOOP; ',
+                    finer, finer_grain, level.grain, columns, measures
+                );
+            END IF;
+            EXECUTE format(
+                'CREATE FUNCTION %1$I(wanted text, since timestamptz, until timestamptz) RETURNS SETOF %2$I
+                 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 AS $body$
+                 DECLARE
+                     part record;
+                 BEGIN
+                     FOR part IN SELECT * FROM usage_marked(wanted, %3$L, since, until) LOOP
+                         RETURN QUERY
+                         SELECT time_bucket(%4$L, r.started_at), r.project, %5$s, %6$s FROM usage_record AS r
+                         WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
+                         GROUP BY %7$s;
+                     END LOOP;
+                     %8$s
+                 END $body$',
+                level.name || '_marked', level.name, finest, level.grain, family.of_record, record_sums, keys,
+                replace(from_finer, '<grain>', quote_literal(level.grain))
+            );
+            EXECUTE format(
+                'CREATE FUNCTION %1$I(wanted text, since timestamptz, until timestamptz) RETURNS SETOF %1$I
+                 LANGUAGE sql STABLE PARALLEL SAFE AS $body$
+                     SELECT r.* FROM %1$I AS r
+                     WHERE r.project = wanted AND r.bucket >= since AND r.bucket < until
+                         AND r.bucket NOT IN (
+                             SELECT time_bucket(%2$L, m.bucket) FROM usage_mark AS m
+                             WHERE m.project = wanted AND m.bucket >= since AND m.bucket < until
+                         )
+                     UNION ALL
+                     SELECT * FROM %3$I(wanted, since, until)
+                 $body$',
+                level.name, level.grain, level.name || '_marked'
+            );
+            finer := level.name;
+            finer_grain := level.grain;
+        END LOOP;
+    END LOOP;
+END $function$
+
 -- function usage_by_agent_1d
 CREATE OR REPLACE FUNCTION usage_by_agent_1d(wanted text, since timestamp with time zone, until timestamp with time zone)
  RETURNS SETOF usage_by_agent_1d
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$
-                     SELECT s.* FROM usage_by_agent_1d AS s
-                     WHERE s.project = wanted AND s.bucket >= since AND s.bucket < until
-                         AND s.bucket NOT IN (
+                     SELECT r.* FROM usage_by_agent_1d AS r
+                     WHERE r.project = wanted AND r.bucket >= since AND r.bucket < until
+                         AND r.bucket NOT IN (
                              SELECT time_bucket('1 day', m.bucket) FROM usage_mark AS m
                              WHERE m.project = wanted AND m.bucket >= since AND m.bucket < until
                          )
@@ -215,26 +420,15 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 hour', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', s.started_at), s.project, s.agent, s.source, count(*) AS calls, count(*) FILTER (WHERE s.failed) AS failed_calls,
-         count(*) FILTER (WHERE s.cost_nano IS NULL) AS unpriced_calls,
-         count(*) FILTER (WHERE s.input_tokens IS NULL AND s.output_tokens IS NULL) AS unmeasured_calls,
-         sum(coalesce(s.input_tokens, 0))::bigint AS input_tokens,
-         sum(coalesce(s.output_tokens, 0))::bigint AS output_tokens,
-         sum(coalesce(s.cache_read_tokens, 0))::bigint AS cache_read_tokens,
-         sum(coalesce(s.cache_write_tokens, 0))::bigint AS cache_write_tokens,
-         sum(coalesce(s.reasoning_tokens, 0))::bigint AS reasoning_tokens,
-         sum(coalesce(s.cost_nano, 0))::bigint AS cost_nano,
-         sum(s.credits_nano) AS credits_nano,
-         sum(s.duration_us)::bigint AS duration_us FROM usage_record AS s
-                         WHERE s.project = wanted AND s.started_at >= part.start AND s.started_at < part.stop
+                         SELECT time_bucket('1 day', r.started_at), r.project, r.agent, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4;
                      END LOOP;
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 day', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', s.bucket), s.project, s.agent, s.source, s.calls, s.failed_calls, s.unpriced_calls, s.unmeasured_calls, s.input_tokens, s.output_tokens,
-         s.cache_read_tokens, s.cache_write_tokens, s.reasoning_tokens, s.cost_nano, s.credits_nano, s.duration_us FROM usage_by_agent_1h AS s
-                         WHERE s.project = wanted AND s.bucket >= part.start AND s.bucket < part.stop
-                             AND s.bucket NOT IN (
+                         SELECT time_bucket('1 day', r.bucket), r.project, r.agent, r.source, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens FROM usage_by_agent_1h AS r
+                         WHERE r.project = wanted AND r.bucket >= part.start AND r.bucket < part.stop
+                             AND r.bucket NOT IN (
                                  SELECT time_bucket('1 hour', m.bucket) FROM usage_mark AS m
                                  WHERE m.project = wanted AND m.bucket >= part.start AND m.bucket < part.stop
                              );
@@ -247,9 +441,9 @@ CREATE OR REPLACE FUNCTION usage_by_agent_1h(wanted text, since timestamp with t
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$
-                     SELECT s.* FROM usage_by_agent_1h AS s
-                     WHERE s.project = wanted AND s.bucket >= since AND s.bucket < until
-                         AND s.bucket NOT IN (
+                     SELECT r.* FROM usage_by_agent_1h AS r
+                     WHERE r.project = wanted AND r.bucket >= since AND r.bucket < until
+                         AND r.bucket NOT IN (
                              SELECT time_bucket('1 hour', m.bucket) FROM usage_mark AS m
                              WHERE m.project = wanted AND m.bucket >= since AND m.bucket < until
                          )
@@ -268,18 +462,8 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 hour', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 hour', s.started_at), s.project, s.agent, s.source, count(*) AS calls, count(*) FILTER (WHERE s.failed) AS failed_calls,
-         count(*) FILTER (WHERE s.cost_nano IS NULL) AS unpriced_calls,
-         count(*) FILTER (WHERE s.input_tokens IS NULL AND s.output_tokens IS NULL) AS unmeasured_calls,
-         sum(coalesce(s.input_tokens, 0))::bigint AS input_tokens,
-         sum(coalesce(s.output_tokens, 0))::bigint AS output_tokens,
-         sum(coalesce(s.cache_read_tokens, 0))::bigint AS cache_read_tokens,
-         sum(coalesce(s.cache_write_tokens, 0))::bigint AS cache_write_tokens,
-         sum(coalesce(s.reasoning_tokens, 0))::bigint AS reasoning_tokens,
-         sum(coalesce(s.cost_nano, 0))::bigint AS cost_nano,
-         sum(s.credits_nano) AS credits_nano,
-         sum(s.duration_us)::bigint AS duration_us FROM usage_record AS s
-                         WHERE s.project = wanted AND s.started_at >= part.start AND s.started_at < part.stop
+                         SELECT time_bucket('1 hour', r.started_at), r.project, r.agent, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4;
                      END LOOP;
 
@@ -291,9 +475,9 @@ CREATE OR REPLACE FUNCTION usage_by_conversation_1d(wanted text, since timestamp
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$
-                     SELECT s.* FROM usage_by_conversation_1d AS s
-                     WHERE s.project = wanted AND s.bucket >= since AND s.bucket < until
-                         AND s.bucket NOT IN (
+                     SELECT r.* FROM usage_by_conversation_1d AS r
+                     WHERE r.project = wanted AND r.bucket >= since AND r.bucket < until
+                         AND r.bucket NOT IN (
                              SELECT time_bucket('1 day', m.bucket) FROM usage_mark AS m
                              WHERE m.project = wanted AND m.bucket >= since AND m.bucket < until
                          )
@@ -312,19 +496,9 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 day', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', s.started_at), s.project, s.conversation, s.agent,
-              CASE WHEN s.conversation IS NULL AND s.agent IS NULL THEN s.name END AS item_name, s.source, count(*) AS calls, count(*) FILTER (WHERE s.failed) AS failed_calls,
-         count(*) FILTER (WHERE s.cost_nano IS NULL) AS unpriced_calls,
-         count(*) FILTER (WHERE s.input_tokens IS NULL AND s.output_tokens IS NULL) AS unmeasured_calls,
-         sum(coalesce(s.input_tokens, 0))::bigint AS input_tokens,
-         sum(coalesce(s.output_tokens, 0))::bigint AS output_tokens,
-         sum(coalesce(s.cache_read_tokens, 0))::bigint AS cache_read_tokens,
-         sum(coalesce(s.cache_write_tokens, 0))::bigint AS cache_write_tokens,
-         sum(coalesce(s.reasoning_tokens, 0))::bigint AS reasoning_tokens,
-         sum(coalesce(s.cost_nano, 0))::bigint AS cost_nano,
-         sum(s.credits_nano) AS credits_nano,
-         sum(s.duration_us)::bigint AS duration_us FROM usage_record AS s
-                         WHERE s.project = wanted AND s.started_at >= part.start AND s.started_at < part.stop
+                         SELECT time_bucket('1 day', r.started_at), r.project, r.conversation, r.agent,
+              CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END AS item_name, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4, 5, 6;
                      END LOOP;
 
@@ -336,9 +510,9 @@ CREATE OR REPLACE FUNCTION usage_by_model_15m(wanted text, since timestamp with 
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$
-                     SELECT s.* FROM usage_by_model_15m AS s
-                     WHERE s.project = wanted AND s.bucket >= since AND s.bucket < until
-                         AND s.bucket NOT IN (
+                     SELECT r.* FROM usage_by_model_15m AS r
+                     WHERE r.project = wanted AND r.bucket >= since AND r.bucket < until
+                         AND r.bucket NOT IN (
                              SELECT time_bucket('15 minutes', m.bucket) FROM usage_mark AS m
                              WHERE m.project = wanted AND m.bucket >= since AND m.bucket < until
                          )
@@ -357,18 +531,8 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '15 minutes', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('15 minutes', s.started_at), s.project, s.source, coalesce(s.response_model, s.request_model) AS model, s.provider, s.operation, count(*) AS calls, count(*) FILTER (WHERE s.failed) AS failed_calls,
-         count(*) FILTER (WHERE s.cost_nano IS NULL) AS unpriced_calls,
-         count(*) FILTER (WHERE s.input_tokens IS NULL AND s.output_tokens IS NULL) AS unmeasured_calls,
-         sum(coalesce(s.input_tokens, 0))::bigint AS input_tokens,
-         sum(coalesce(s.output_tokens, 0))::bigint AS output_tokens,
-         sum(coalesce(s.cache_read_tokens, 0))::bigint AS cache_read_tokens,
-         sum(coalesce(s.cache_write_tokens, 0))::bigint AS cache_write_tokens,
-         sum(coalesce(s.reasoning_tokens, 0))::bigint AS reasoning_tokens,
-         sum(coalesce(s.cost_nano, 0))::bigint AS cost_nano,
-         sum(s.credits_nano) AS credits_nano,
-         sum(s.duration_us)::bigint AS duration_us FROM usage_record AS s
-                         WHERE s.project = wanted AND s.started_at >= part.start AND s.started_at < part.stop
+                         SELECT time_bucket('15 minutes', r.started_at), r.project, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4, 5, 6;
                      END LOOP;
 
@@ -380,9 +544,9 @@ CREATE OR REPLACE FUNCTION usage_by_model_1d(wanted text, since timestamp with t
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$
-                     SELECT s.* FROM usage_by_model_1d AS s
-                     WHERE s.project = wanted AND s.bucket >= since AND s.bucket < until
-                         AND s.bucket NOT IN (
+                     SELECT r.* FROM usage_by_model_1d AS r
+                     WHERE r.project = wanted AND r.bucket >= since AND r.bucket < until
+                         AND r.bucket NOT IN (
                              SELECT time_bucket('1 day', m.bucket) FROM usage_mark AS m
                              WHERE m.project = wanted AND m.bucket >= since AND m.bucket < until
                          )
@@ -401,35 +565,23 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '15 minutes', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', s.started_at), s.project, s.source, coalesce(s.response_model, s.request_model) AS model, s.provider, s.operation, count(*) AS calls, count(*) FILTER (WHERE s.failed) AS failed_calls,
-         count(*) FILTER (WHERE s.cost_nano IS NULL) AS unpriced_calls,
-         count(*) FILTER (WHERE s.input_tokens IS NULL AND s.output_tokens IS NULL) AS unmeasured_calls,
-         sum(coalesce(s.input_tokens, 0))::bigint AS input_tokens,
-         sum(coalesce(s.output_tokens, 0))::bigint AS output_tokens,
-         sum(coalesce(s.cache_read_tokens, 0))::bigint AS cache_read_tokens,
-         sum(coalesce(s.cache_write_tokens, 0))::bigint AS cache_write_tokens,
-         sum(coalesce(s.reasoning_tokens, 0))::bigint AS reasoning_tokens,
-         sum(coalesce(s.cost_nano, 0))::bigint AS cost_nano,
-         sum(s.credits_nano) AS credits_nano,
-         sum(s.duration_us)::bigint AS duration_us FROM usage_record AS s
-                         WHERE s.project = wanted AND s.started_at >= part.start AND s.started_at < part.stop
+                         SELECT time_bucket('1 day', r.started_at), r.project, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4, 5, 6;
                      END LOOP;
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 hour', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', s.bucket), s.project, s.source, s.model, s.provider, s.operation, s.calls, s.failed_calls, s.unpriced_calls, s.unmeasured_calls, s.input_tokens, s.output_tokens,
-         s.cache_read_tokens, s.cache_write_tokens, s.reasoning_tokens, s.cost_nano, s.credits_nano, s.duration_us FROM usage_by_model_15m AS s
-                         WHERE s.project = wanted AND s.bucket >= part.start AND s.bucket < part.stop
-                             AND s.bucket NOT IN (
+                         SELECT time_bucket('1 day', r.bucket), r.project, r.source, r.model, r.provider, r.operation, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens FROM usage_by_model_15m AS r
+                         WHERE r.project = wanted AND r.bucket >= part.start AND r.bucket < part.stop
+                             AND r.bucket NOT IN (
                                  SELECT time_bucket('15 minutes', m.bucket) FROM usage_mark AS m
                                  WHERE m.project = wanted AND m.bucket >= part.start AND m.bucket < part.stop
                              );
                      END LOOP; FOR part IN SELECT * FROM usage_marked(wanted, '1 day', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', s.bucket), s.project, s.source, s.model, s.provider, s.operation, s.calls, s.failed_calls, s.unpriced_calls, s.unmeasured_calls, s.input_tokens, s.output_tokens,
-         s.cache_read_tokens, s.cache_write_tokens, s.reasoning_tokens, s.cost_nano, s.credits_nano, s.duration_us FROM usage_by_model_1h AS s
-                         WHERE s.project = wanted AND s.bucket >= part.start AND s.bucket < part.stop
-                             AND s.bucket NOT IN (
+                         SELECT time_bucket('1 day', r.bucket), r.project, r.source, r.model, r.provider, r.operation, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens FROM usage_by_model_1h AS r
+                         WHERE r.project = wanted AND r.bucket >= part.start AND r.bucket < part.stop
+                             AND r.bucket NOT IN (
                                  SELECT time_bucket('1 hour', m.bucket) FROM usage_mark AS m
                                  WHERE m.project = wanted AND m.bucket >= part.start AND m.bucket < part.stop
                              );
@@ -442,9 +594,9 @@ CREATE OR REPLACE FUNCTION usage_by_model_1h(wanted text, since timestamp with t
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$
-                     SELECT s.* FROM usage_by_model_1h AS s
-                     WHERE s.project = wanted AND s.bucket >= since AND s.bucket < until
-                         AND s.bucket NOT IN (
+                     SELECT r.* FROM usage_by_model_1h AS r
+                     WHERE r.project = wanted AND r.bucket >= since AND r.bucket < until
+                         AND r.bucket NOT IN (
                              SELECT time_bucket('1 hour', m.bucket) FROM usage_mark AS m
                              WHERE m.project = wanted AND m.bucket >= since AND m.bucket < until
                          )
@@ -463,26 +615,15 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '15 minutes', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 hour', s.started_at), s.project, s.source, coalesce(s.response_model, s.request_model) AS model, s.provider, s.operation, count(*) AS calls, count(*) FILTER (WHERE s.failed) AS failed_calls,
-         count(*) FILTER (WHERE s.cost_nano IS NULL) AS unpriced_calls,
-         count(*) FILTER (WHERE s.input_tokens IS NULL AND s.output_tokens IS NULL) AS unmeasured_calls,
-         sum(coalesce(s.input_tokens, 0))::bigint AS input_tokens,
-         sum(coalesce(s.output_tokens, 0))::bigint AS output_tokens,
-         sum(coalesce(s.cache_read_tokens, 0))::bigint AS cache_read_tokens,
-         sum(coalesce(s.cache_write_tokens, 0))::bigint AS cache_write_tokens,
-         sum(coalesce(s.reasoning_tokens, 0))::bigint AS reasoning_tokens,
-         sum(coalesce(s.cost_nano, 0))::bigint AS cost_nano,
-         sum(s.credits_nano) AS credits_nano,
-         sum(s.duration_us)::bigint AS duration_us FROM usage_record AS s
-                         WHERE s.project = wanted AND s.started_at >= part.start AND s.started_at < part.stop
+                         SELECT time_bucket('1 hour', r.started_at), r.project, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4, 5, 6;
                      END LOOP;
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 hour', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 hour', s.bucket), s.project, s.source, s.model, s.provider, s.operation, s.calls, s.failed_calls, s.unpriced_calls, s.unmeasured_calls, s.input_tokens, s.output_tokens,
-         s.cache_read_tokens, s.cache_write_tokens, s.reasoning_tokens, s.cost_nano, s.credits_nano, s.duration_us FROM usage_by_model_15m AS s
-                         WHERE s.project = wanted AND s.bucket >= part.start AND s.bucket < part.stop
-                             AND s.bucket NOT IN (
+                         SELECT time_bucket('1 hour', r.bucket), r.project, r.source, r.model, r.provider, r.operation, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens FROM usage_by_model_15m AS r
+                         WHERE r.project = wanted AND r.bucket >= part.start AND r.bucket < part.stop
+                             AND r.bucket NOT IN (
                                  SELECT time_bucket('15 minutes', m.bucket) FROM usage_mark AS m
                                  WHERE m.project = wanted AND m.bucket >= part.start AND m.bucket < part.stop
                              );
@@ -495,9 +636,9 @@ CREATE OR REPLACE FUNCTION usage_by_user_1d(wanted text, since timestamp with ti
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$
-                     SELECT s.* FROM usage_by_user_1d AS s
-                     WHERE s.project = wanted AND s.bucket >= since AND s.bucket < until
-                         AND s.bucket NOT IN (
+                     SELECT r.* FROM usage_by_user_1d AS r
+                     WHERE r.project = wanted AND r.bucket >= since AND r.bucket < until
+                         AND r.bucket NOT IN (
                              SELECT time_bucket('1 day', m.bucket) FROM usage_mark AS m
                              WHERE m.project = wanted AND m.bucket >= since AND m.bucket < until
                          )
@@ -516,18 +657,8 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 day', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', s.started_at), s.project, s.user_id, s.source, count(*) AS calls, count(*) FILTER (WHERE s.failed) AS failed_calls,
-         count(*) FILTER (WHERE s.cost_nano IS NULL) AS unpriced_calls,
-         count(*) FILTER (WHERE s.input_tokens IS NULL AND s.output_tokens IS NULL) AS unmeasured_calls,
-         sum(coalesce(s.input_tokens, 0))::bigint AS input_tokens,
-         sum(coalesce(s.output_tokens, 0))::bigint AS output_tokens,
-         sum(coalesce(s.cache_read_tokens, 0))::bigint AS cache_read_tokens,
-         sum(coalesce(s.cache_write_tokens, 0))::bigint AS cache_write_tokens,
-         sum(coalesce(s.reasoning_tokens, 0))::bigint AS reasoning_tokens,
-         sum(coalesce(s.cost_nano, 0))::bigint AS cost_nano,
-         sum(s.credits_nano) AS credits_nano,
-         sum(s.duration_us)::bigint AS duration_us FROM usage_record AS s
-                         WHERE s.project = wanted AND s.started_at >= part.start AND s.started_at < part.stop
+                         SELECT time_bucket('1 day', r.started_at), r.project, r.user_id, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4;
                      END LOOP;
 
@@ -538,6 +669,7 @@ CREATE OR REPLACE PROCEDURE usage_expire()
  LANGUAGE plpgsql
 AS $procedure$
 BEGIN
+    PERFORM set_config('lock_timeout', '2s', true);
     PERFORM drop_chunks('usage_record', older_than => kept_since) FROM usage_retention WHERE kept_since IS NOT NULL;
     COMMIT;
     CALL usage_expire_identities();
@@ -553,6 +685,34 @@ BEGIN
             SELECT i.ctid FROM usage_identity AS i
             WHERE i.started_at < (SELECT kept_since FROM usage_retention)
             LIMIT 10000
+        ));
+        EXIT WHEN NOT found;
+        COMMIT;
+    END LOOP;
+END $procedure$
+
+-- function usage_forget
+CREATE OR REPLACE PROCEDURE usage_forget()
+ LANGUAGE plpgsql
+AS $procedure$
+BEGIN
+    LOOP
+        DELETE FROM usage_ancestor WHERE ctid = ANY (ARRAY(
+            SELECT a.ctid FROM usage_ancestor AS a WHERE a.seen_at < now() - INTERVAL '1 day' LIMIT 10000
+        ));
+        EXIT WHEN NOT found;
+        COMMIT;
+    END LOOP;
+    LOOP
+        DELETE FROM usage_observation WHERE ctid = ANY (ARRAY(
+            SELECT o.ctid FROM usage_observation AS o WHERE o.seen_at < now() - INTERVAL '7 days' LIMIT 10000
+        ));
+        EXIT WHEN NOT found;
+        COMMIT;
+    END LOOP;
+    LOOP
+        DELETE FROM usage_fingerprint WHERE ctid = ANY (ARRAY(
+            SELECT f.ctid FROM usage_fingerprint AS f WHERE f.seen_at < now() - INTERVAL '1 day' LIMIT 10000
         ));
         EXIT WHEN NOT found;
         COMMIT;
@@ -615,7 +775,10 @@ CREATE OR REPLACE FUNCTION usage_mark_deleted()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-    INSERT INTO usage_mark (project, bucket) VALUES (old.project, time_bucket('15 minutes', old.started_at));
+    PERFORM pg_advisory_xact_lock_shared(1970497394, 1);
+    INSERT INTO usage_mark (project, bucket)
+    SELECT old.project, time_bucket('15 minutes', old.started_at)
+    WHERE old.started_at >= coalesce((SELECT kept_since FROM usage_retention), '-infinity');
     RETURN NULL;
 END $function$
 
@@ -625,8 +788,10 @@ CREATE OR REPLACE FUNCTION usage_mark_written()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(1970497394, 1);
     INSERT INTO usage_mark (project, bucket)
-    SELECT DISTINCT w.project, time_bucket('15 minutes', w.started_at) FROM written AS w;
+    SELECT DISTINCT w.project, time_bucket('15 minutes', w.started_at) FROM written AS w
+    WHERE w.started_at >= coalesce((SELECT kept_since FROM usage_retention), '-infinity');
     RETURN NULL;
 END $function$
 
@@ -780,8 +945,16 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     (sum(reasoning_tokens))::bigint AS reasoning_tokens,
     (sum(cost_nano))::bigint AS cost_nano,
     sum(credits_nano) AS credits_nano,
-    (sum(duration_us))::bigint AS duration_us
-   FROM usage_by_agent_1h s
+    (sum(duration_us))::bigint AS duration_us,
+    (sum(suspect_calls))::bigint AS suspect_calls,
+    (sum(cache_write_1h_tokens))::bigint AS cache_write_1h_tokens,
+    (sum(input_cost_nano))::bigint AS input_cost_nano,
+    (sum(cache_read_cost_nano))::bigint AS cache_read_cost_nano,
+    (sum(cache_write_cost_nano))::bigint AS cache_write_cost_nano,
+    (sum(output_cost_nano))::bigint AS output_cost_nano,
+    (sum(unpriced_input_tokens))::bigint AS unpriced_input_tokens,
+    (sum(unpriced_output_tokens))::bigint AS unpriced_output_tokens
+   FROM usage_by_agent_1h r
   GROUP BY (time_bucket('1 day'::interval, bucket)), project, agent, source;
 
 -- continuous aggregate usage_by_agent_1h
@@ -789,10 +962,10 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     project,
     agent,
     source,
-    count(*) AS calls,
-    count(*) FILTER (WHERE failed) AS failed_calls,
-    count(*) FILTER (WHERE (cost_nano IS NULL)) AS unpriced_calls,
-    count(*) FILTER (WHERE ((input_tokens IS NULL) AND (output_tokens IS NULL))) AS unmeasured_calls,
+    sum(1) AS calls,
+    sum((failed)::integer) AS failed_calls,
+    sum(((cost_nano IS NULL))::integer) AS unpriced_calls,
+    sum((((input_tokens IS NULL) AND (output_tokens IS NULL)))::integer) AS unmeasured_calls,
     (sum(COALESCE(input_tokens, (0)::bigint)))::bigint AS input_tokens,
     (sum(COALESCE(output_tokens, (0)::bigint)))::bigint AS output_tokens,
     (sum(COALESCE(cache_read_tokens, (0)::bigint)))::bigint AS cache_read_tokens,
@@ -800,8 +973,24 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     (sum(COALESCE(reasoning_tokens, (0)::bigint)))::bigint AS reasoning_tokens,
     (sum(COALESCE(cost_nano, (0)::bigint)))::bigint AS cost_nano,
     sum(credits_nano) AS credits_nano,
-    (sum(duration_us))::bigint AS duration_us
-   FROM usage_record s
+    (sum(duration_us))::bigint AS duration_us,
+    sum((suspect)::integer) AS suspect_calls,
+    (sum(COALESCE(cache_write_1h_tokens, (0)::bigint)))::bigint AS cache_write_1h_tokens,
+    (sum(COALESCE(input_cost_nano, (0)::bigint)))::bigint AS input_cost_nano,
+    (sum(COALESCE(cache_read_cost_nano, (0)::bigint)))::bigint AS cache_read_cost_nano,
+    (sum(COALESCE(cache_write_cost_nano, (0)::bigint)))::bigint AS cache_write_cost_nano,
+    (sum(COALESCE(output_cost_nano, (0)::bigint)))::bigint AS output_cost_nano,
+    (sum(
+        CASE
+            WHEN (cost_nano IS NULL) THEN COALESCE(input_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS unpriced_input_tokens,
+    (sum(
+        CASE
+            WHEN (cost_nano IS NULL) THEN COALESCE(output_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS unpriced_output_tokens
+   FROM usage_record r
   GROUP BY (time_bucket('01:00:00'::interval, started_at)), project, agent, source;
 
 -- continuous aggregate usage_by_conversation_1d
@@ -814,10 +1003,10 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
             ELSE NULL::text
         END AS item_name,
     source,
-    count(*) AS calls,
-    count(*) FILTER (WHERE failed) AS failed_calls,
-    count(*) FILTER (WHERE (cost_nano IS NULL)) AS unpriced_calls,
-    count(*) FILTER (WHERE ((input_tokens IS NULL) AND (output_tokens IS NULL))) AS unmeasured_calls,
+    sum(1) AS calls,
+    sum((failed)::integer) AS failed_calls,
+    sum(((cost_nano IS NULL))::integer) AS unpriced_calls,
+    sum((((input_tokens IS NULL) AND (output_tokens IS NULL)))::integer) AS unmeasured_calls,
     (sum(COALESCE(input_tokens, (0)::bigint)))::bigint AS input_tokens,
     (sum(COALESCE(output_tokens, (0)::bigint)))::bigint AS output_tokens,
     (sum(COALESCE(cache_read_tokens, (0)::bigint)))::bigint AS cache_read_tokens,
@@ -825,8 +1014,24 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     (sum(COALESCE(reasoning_tokens, (0)::bigint)))::bigint AS reasoning_tokens,
     (sum(COALESCE(cost_nano, (0)::bigint)))::bigint AS cost_nano,
     sum(credits_nano) AS credits_nano,
-    (sum(duration_us))::bigint AS duration_us
-   FROM usage_record s
+    (sum(duration_us))::bigint AS duration_us,
+    sum((suspect)::integer) AS suspect_calls,
+    (sum(COALESCE(cache_write_1h_tokens, (0)::bigint)))::bigint AS cache_write_1h_tokens,
+    (sum(COALESCE(input_cost_nano, (0)::bigint)))::bigint AS input_cost_nano,
+    (sum(COALESCE(cache_read_cost_nano, (0)::bigint)))::bigint AS cache_read_cost_nano,
+    (sum(COALESCE(cache_write_cost_nano, (0)::bigint)))::bigint AS cache_write_cost_nano,
+    (sum(COALESCE(output_cost_nano, (0)::bigint)))::bigint AS output_cost_nano,
+    (sum(
+        CASE
+            WHEN (cost_nano IS NULL) THEN COALESCE(input_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS unpriced_input_tokens,
+    (sum(
+        CASE
+            WHEN (cost_nano IS NULL) THEN COALESCE(output_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS unpriced_output_tokens
+   FROM usage_record r
   GROUP BY (time_bucket('1 day'::interval, started_at)), project, conversation, agent,
         CASE
             WHEN ((conversation IS NULL) AND (agent IS NULL)) THEN name
@@ -840,10 +1045,10 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     COALESCE(response_model, request_model) AS model,
     provider,
     operation,
-    count(*) AS calls,
-    count(*) FILTER (WHERE failed) AS failed_calls,
-    count(*) FILTER (WHERE (cost_nano IS NULL)) AS unpriced_calls,
-    count(*) FILTER (WHERE ((input_tokens IS NULL) AND (output_tokens IS NULL))) AS unmeasured_calls,
+    sum(1) AS calls,
+    sum((failed)::integer) AS failed_calls,
+    sum(((cost_nano IS NULL))::integer) AS unpriced_calls,
+    sum((((input_tokens IS NULL) AND (output_tokens IS NULL)))::integer) AS unmeasured_calls,
     (sum(COALESCE(input_tokens, (0)::bigint)))::bigint AS input_tokens,
     (sum(COALESCE(output_tokens, (0)::bigint)))::bigint AS output_tokens,
     (sum(COALESCE(cache_read_tokens, (0)::bigint)))::bigint AS cache_read_tokens,
@@ -851,8 +1056,24 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     (sum(COALESCE(reasoning_tokens, (0)::bigint)))::bigint AS reasoning_tokens,
     (sum(COALESCE(cost_nano, (0)::bigint)))::bigint AS cost_nano,
     sum(credits_nano) AS credits_nano,
-    (sum(duration_us))::bigint AS duration_us
-   FROM usage_record s
+    (sum(duration_us))::bigint AS duration_us,
+    sum((suspect)::integer) AS suspect_calls,
+    (sum(COALESCE(cache_write_1h_tokens, (0)::bigint)))::bigint AS cache_write_1h_tokens,
+    (sum(COALESCE(input_cost_nano, (0)::bigint)))::bigint AS input_cost_nano,
+    (sum(COALESCE(cache_read_cost_nano, (0)::bigint)))::bigint AS cache_read_cost_nano,
+    (sum(COALESCE(cache_write_cost_nano, (0)::bigint)))::bigint AS cache_write_cost_nano,
+    (sum(COALESCE(output_cost_nano, (0)::bigint)))::bigint AS output_cost_nano,
+    (sum(
+        CASE
+            WHEN (cost_nano IS NULL) THEN COALESCE(input_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS unpriced_input_tokens,
+    (sum(
+        CASE
+            WHEN (cost_nano IS NULL) THEN COALESCE(output_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS unpriced_output_tokens
+   FROM usage_record r
   GROUP BY (time_bucket('00:15:00'::interval, started_at)), project, source, COALESCE(response_model, request_model), provider, operation;
 
 -- continuous aggregate usage_by_model_1d
@@ -873,8 +1094,16 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     (sum(reasoning_tokens))::bigint AS reasoning_tokens,
     (sum(cost_nano))::bigint AS cost_nano,
     sum(credits_nano) AS credits_nano,
-    (sum(duration_us))::bigint AS duration_us
-   FROM usage_by_model_1h s
+    (sum(duration_us))::bigint AS duration_us,
+    (sum(suspect_calls))::bigint AS suspect_calls,
+    (sum(cache_write_1h_tokens))::bigint AS cache_write_1h_tokens,
+    (sum(input_cost_nano))::bigint AS input_cost_nano,
+    (sum(cache_read_cost_nano))::bigint AS cache_read_cost_nano,
+    (sum(cache_write_cost_nano))::bigint AS cache_write_cost_nano,
+    (sum(output_cost_nano))::bigint AS output_cost_nano,
+    (sum(unpriced_input_tokens))::bigint AS unpriced_input_tokens,
+    (sum(unpriced_output_tokens))::bigint AS unpriced_output_tokens
+   FROM usage_by_model_1h r
   GROUP BY (time_bucket('1 day'::interval, bucket)), project, source, model, provider, operation;
 
 -- continuous aggregate usage_by_model_1h
@@ -895,8 +1124,16 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     (sum(reasoning_tokens))::bigint AS reasoning_tokens,
     (sum(cost_nano))::bigint AS cost_nano,
     sum(credits_nano) AS credits_nano,
-    (sum(duration_us))::bigint AS duration_us
-   FROM usage_by_model_15m s
+    (sum(duration_us))::bigint AS duration_us,
+    (sum(suspect_calls))::bigint AS suspect_calls,
+    (sum(cache_write_1h_tokens))::bigint AS cache_write_1h_tokens,
+    (sum(input_cost_nano))::bigint AS input_cost_nano,
+    (sum(cache_read_cost_nano))::bigint AS cache_read_cost_nano,
+    (sum(cache_write_cost_nano))::bigint AS cache_write_cost_nano,
+    (sum(output_cost_nano))::bigint AS output_cost_nano,
+    (sum(unpriced_input_tokens))::bigint AS unpriced_input_tokens,
+    (sum(unpriced_output_tokens))::bigint AS unpriced_output_tokens
+   FROM usage_by_model_15m r
   GROUP BY (time_bucket('01:00:00'::interval, bucket)), project, source, model, provider, operation;
 
 -- continuous aggregate usage_by_user_1d
@@ -904,10 +1141,10 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     project,
     user_id,
     source,
-    count(*) AS calls,
-    count(*) FILTER (WHERE failed) AS failed_calls,
-    count(*) FILTER (WHERE (cost_nano IS NULL)) AS unpriced_calls,
-    count(*) FILTER (WHERE ((input_tokens IS NULL) AND (output_tokens IS NULL))) AS unmeasured_calls,
+    sum(1) AS calls,
+    sum((failed)::integer) AS failed_calls,
+    sum(((cost_nano IS NULL))::integer) AS unpriced_calls,
+    sum((((input_tokens IS NULL) AND (output_tokens IS NULL)))::integer) AS unmeasured_calls,
     (sum(COALESCE(input_tokens, (0)::bigint)))::bigint AS input_tokens,
     (sum(COALESCE(output_tokens, (0)::bigint)))::bigint AS output_tokens,
     (sum(COALESCE(cache_read_tokens, (0)::bigint)))::bigint AS cache_read_tokens,
@@ -915,6 +1152,22 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     (sum(COALESCE(reasoning_tokens, (0)::bigint)))::bigint AS reasoning_tokens,
     (sum(COALESCE(cost_nano, (0)::bigint)))::bigint AS cost_nano,
     sum(credits_nano) AS credits_nano,
-    (sum(duration_us))::bigint AS duration_us
-   FROM usage_record s
+    (sum(duration_us))::bigint AS duration_us,
+    sum((suspect)::integer) AS suspect_calls,
+    (sum(COALESCE(cache_write_1h_tokens, (0)::bigint)))::bigint AS cache_write_1h_tokens,
+    (sum(COALESCE(input_cost_nano, (0)::bigint)))::bigint AS input_cost_nano,
+    (sum(COALESCE(cache_read_cost_nano, (0)::bigint)))::bigint AS cache_read_cost_nano,
+    (sum(COALESCE(cache_write_cost_nano, (0)::bigint)))::bigint AS cache_write_cost_nano,
+    (sum(COALESCE(output_cost_nano, (0)::bigint)))::bigint AS output_cost_nano,
+    (sum(
+        CASE
+            WHEN (cost_nano IS NULL) THEN COALESCE(input_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS unpriced_input_tokens,
+    (sum(
+        CASE
+            WHEN (cost_nano IS NULL) THEN COALESCE(output_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS unpriced_output_tokens
+   FROM usage_record r
   GROUP BY (time_bucket('1 day'::interval, started_at)), project, user_id, source;
