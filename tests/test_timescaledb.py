@@ -16,8 +16,8 @@ NEWEST = '{ usage(window: { last: "P10Y" }) { totals { calls } freshness { dataT
 YEARS = {"window": {"between": {"from": "2023-01-01T00:00:00Z", "to": "2028-01-01T00:00:00Z"}}}
 
 
-def send(server: Server, payloads: Sequence[tuple[str, str, bytes]], *, project: str) -> None:
-    for signal, kind, body in payloads:
+def send(server: Server, payloads: Sequence[tuple[str, str, str, bytes]], *, project: str) -> None:
+    for _, signal, kind, body in payloads:
         headers = {"content-type": kind, "x-usage-graph-project": project}
         answer = httpx.post(f"{server.http}/v1/{signal}", content=body, headers=headers, timeout=60)
         assert answer.status_code == 200, answer.text
@@ -62,6 +62,7 @@ def test_from_otlp_to_every_example_operation(server: Server, timescale_server: 
         asyncio.run(refresh_all(timescaledb))
         assert answers(timescale_server, project=project, newest=newest) == expected
         assert timescale_server.query(NEWEST, project=project)["usage"] == known
-    assert known["totals"]["calls"] > 100
+    # The captures have the same ids of responses, so calls of different ones are merged here.
+    assert known["totals"]["calls"] > 50
     every, some = (expected[name]["usage"]["totals"]["calls"] for name in ("Totals 0", "Totals 2"))
     assert 0 < some < every == known["totals"]["calls"]
