@@ -15,6 +15,7 @@
     │   └── RetryableError     send it again after ``retry_after`` seconds
     │       ├── QueueFull
     │       ├── StoreUnavailable
+    │       │   └── StoreFailed        the database gave up on this batch alone
     │       └── ShuttingDown
     ├── QueryError             a GraphQL question that cannot be answered; carries ``extensions.code``
     │   ├── BadWindow, BadTimeZone, BadCursor, TooManyPoints, LimitExceeded
@@ -108,6 +109,10 @@ class QueueFull(RetryableError):
 
 class StoreUnavailable(RetryableError):
     """The database is away, or too slow."""
+
+
+class StoreFailed(StoreUnavailable):
+    """The database gave up on one batch, and may well take others: it took too long, or needed too much."""
 
 
 class ShuttingDown(RetryableError):

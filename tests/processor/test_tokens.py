@@ -148,6 +148,14 @@ def test_output_contains_reasoning(
     assert (record.output_tokens, record.reasoning_tokens) == expected
 
 
+def test_as_many_tokens_thought_as_were_cached(call: Call) -> None:
+    """The total is then that of a cache beside the input, too; but Gemini counts thoughts so, not its cache."""
+    counts = {"gen_ai.usage.cache_read.input_tokens": 1000, "gen_ai.usage.reasoning.output_tokens": 1000}
+    total = {"gen_ai.usage.total_tokens": 1519 + 125 + 1000}
+    record = call({**used(1519, 125), **counts, **total, "gen_ai.provider.name": "gcp.gemini"})
+    assert read_tokens(record) == (1519, 1125, 1000, None, 1000)
+
+
 @pytest.mark.parametrize("model", ["google/gemini-2.5-flash", "x-ai/grok-4"])
 def test_a_model_tells_how_its_provider_counts(call: Call, model: str) -> None:
     sold = {"gen_ai.provider.name": "a-gateway", "gen_ai.request.model": model, "gen_ai.usage.total_tokens": 1724}

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any
 
 import pytest
@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.records import BASE, record
-from tests.rollups import assert_exact_before_and_after_refresh
+from tests.rollups import assert_exact_before_and_after_refresh, refresh, refresh_all
 from tests.store.database import as_it_is, connected
 from usage_graph.observation import Ancestor, Item, MergeReason, Observation, Written
+from usage_graph.store import linking
 from usage_graph.store.connect import Connection
 from usage_graph.store.writer import Writer, open_writer
 from usage_graph.usage import UsageRecord
@@ -303,7 +304,7 @@ _items = st.one_of(
             started_at=BASE + timedelta(seconds=number),
         ),
         _numbers,
-        st.integers(0, 5),
+        st.integers(0, 8),
         st.sampled_from([None, "resp_aaaaaaaa", "resp_bbbbbbbb"]),
         st.sampled_from([None, 100, 200]),
         st.sampled_from([None, "ada", "eve"]),
@@ -322,18 +323,30 @@ def _span_of(item: Item) -> bytes:
     return item.record.span_id if isinstance(item, Observation) else item.span_id
 
 
-def _houses_several(items: Sequence[Item]) -> bool:
-    """Which of the calls below it a span belongs to that measured nothing depends on which is known first."""
-    calls = [item for item in items if isinstance(item, Observation)]
-    return any(
-        outer.record.input_tokens is None and sum(inner.parent == outer.key for inner in calls) > 1 for outer in calls
+def _ambiguous(items: Sequence[Item]) -> bool:
+    """Whether what belongs together depends on what is known first: an id says one thing, and a span above another.
+
+    Or a span that measured nothing has several calls below it, and is of one of them.
+    """
+    calls = {item.key: linking.seen(item) for item in items if isinstance(item, Observation)}
+    ids = {item.key: item.response_id for item in items if isinstance(item, Observation)}
+    homes = {key: {key} for key in calls}
+    for key, other in product(calls, repeat=2):
+        inner, outer = calls[key], calls[other]
+        if (ids[key] and ids[key] == ids[other]) or (inner.parent == outer.key and linking.nested(inner, outer)):
+            homes[key] |= homes[other]
+            homes.update(dict.fromkeys(homes[key], homes[key]))
+    sizes = [{calls[key].record.input_tokens for key in home} - {None} for home in homes.values()]
+    roofs = [key for key, one in calls.items() if not linking.measured(one.record)]
+    return any(len(size) > 1 for size in sizes) or any(
+        sum(inner.parent == key for inner in calls.values()) > 1 for key in roofs
     )
 
 
 @given(st.lists(_items, max_size=8, unique_by=_span_of), st.randoms(use_true_random=False))
 @WRITES
 async def test_any_order_and_any_split_end_the_same(several_backends: str, items: list[Item], random: Any) -> None:
-    assume(not _houses_several(items))
+    assume(not _ambiguous(items))
     ends = []
     async with connected(several_backends) as connection, writing(several_backends) as writer:
         for _ in range(3):
@@ -346,6 +359,85 @@ async def test_any_order_and_any_split_end_the_same(several_backends: str, items
                 shuffled = shuffled[size:]
             ends.append([one._replace(started_at=BASE, id=0) for one in await records(connection)])
     assert ends[0] == ends[1] == ends[2]
+
+
+async def test_a_call_inside_another_one_was_for_the_same(database: str) -> None:
+    batch: list[Item] = [observed(3, 2, input_tokens=7), observed(2, 1, user_id="ada"), above(1, agent="planner")]
+    for batches in ([batch], [[item] for item in batch], [[item] for item in reversed(batch)]):
+        async with connected(database) as connection:
+            await empty(connection)
+        found, _ = await end(database, batches)
+        assert [(one.agent, one.user_id) for one in found] == [("planner", "ada")] * 2
+
+
+async def test_a_repeated_span_above_prices_nothing_anew(postgresql: str) -> None:
+    prices = iter(range(100))
+
+    def price(merged: UsageRecord) -> UsageRecord:
+        return merged._replace(cost_nano=next(prices))
+
+    twins = [observed(1, 9, response_id="msg_12345678"), observed(2, response_id="msg_12345678")]
+    async with connected(postgresql) as connection:
+        async with open_writer(postgresql, mode="copy", connections=1, price=price) as writer:
+            for _ in range(3):
+                await writer.write([*twins, above(9, agent="planner")])
+        assert [(one.agent, one.cost_nano) for one in await records(connection)] == [("planner", 0)]
+
+
+async def test_of_a_call_all_observations_are_forgotten_or_none(database: str) -> None:
+    first = observed(1, response_id="msg_12345678", input_tokens=1000, trusted=True)
+    empty_ones = [
+        observed(number, response_id="msg_12345678", input_tokens=None, output_tokens=None) for number in (2, 3, 4)
+    ]
+    async with connected(database) as connection, writing(database) as writer:
+        await writer.write([first, empty_ones[0]])
+        await connection.execute("UPDATE usage_observation SET seen_at = seen_at - INTERVAL '8 days'")
+        await writer.write([empty_ones[1]])
+        await connection.execute("CALL usage_forget()")
+        await writer.write([empty_ones[2]])
+        assert [one.input_tokens for one in await records(connection)] == [1000]
+
+
+async def test_what_is_about_to_be_forgotten_is_not_merged_with(database: str) -> None:
+    """Its sums are the rollups' alone."""
+    async with connected(database) as connection, writing(database) as writer:
+        await writer.write([observed(1, 9, response_id="msg_12345678")])
+        await refresh(connection)
+        await connection.execute("SELECT usage_keep_since($1)", BASE + timedelta(days=1))
+        later = observed(2, response_id="msg_12345678", started_at=BASE + timedelta(days=2), user_id="ada")
+        await writer.write([later, above(9, agent="planner")])
+        found = await records(connection)
+    assert [(one.user_id, one.agent) for one in found if one.started_at == BASE] in ([], [(None, None)])
+    assert [one.user_id for one in found if one.started_at > BASE] == ["ada"]
+
+
+async def test_late_words_on_calls_in_the_columnstore(every_timescaledb: str) -> None:
+    """However many rows of it have to be read for that: the server's own limit would never let them in."""
+    calls = [
+        observed(number, 9, response_id=f"msg_{number:08}", started_at=BASE + timedelta(minutes=number))
+        for number in range(10, 60)
+    ]
+    async with connected(every_timescaledb) as connection:
+        name = await connection.fetchval("SELECT quote_ident(current_database())")
+        limit = "timescaledb.max_tuples_decompressed_per_dml_transaction"
+        await connection.execute(f"ALTER DATABASE {name} SET {limit} = 1")
+        try:
+            async with writing(every_timescaledb) as writer:
+                await writer.write(calls)
+                await refresh_all(every_timescaledb)
+                await connection.execute("SELECT compress_chunk(c) FROM show_chunks('usage_record') AS c")
+                again = observed(1, response_id="msg_00000010", user_id="ada", started_at=BASE)
+                between = [observed(2, response_id="msg_00000011"), observed(3, 2, response_id="msg_00000012")]
+                await writer.write([again])
+                await writer.write([above(9, agent="planner")])
+                await writer.write(between)
+                found = await records(connection)
+            await assert_exact_before_and_after_refresh(connection)
+        finally:
+            await connection.execute(f"ALTER DATABASE {name} RESET {limit}")
+    assert len(found) == 49
+    assert {one.agent for one in found} == {"planner"}
+    assert [one.user_id for one in found].count("ada") == 1
 
 
 async def test_at_the_same_instant_by_two_writers(several_backends: str) -> None:

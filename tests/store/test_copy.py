@@ -389,6 +389,25 @@ async def test_a_call_that_a_server_is_just_taking_is_not_stored_twice(source: s
     assert (await contents(several_backends))["records"] == [taken]
 
 
+async def test_calls_that_have_become_one_in_the_source_are_one_in_the_target(source: str, database: str) -> None:
+    first, second = (record(span_id=bytes([n]) * 8, trace_id=b"\1" * 16) for n in (1, 2))
+    between = Observation(
+        record(span_id=b"\3" * 8, user_id="ada"), response_id="resp_12345678", parent_span_id=b"\1" * 8
+    )
+    ids: dict[str, Any] = {"response_id": "resp_12345678"}
+    async with open_writer(source, mode="copy", connections=1, price=as_it_is) as writer:
+        await writer.write([Observation(first)])
+        await writer.write([Observation(second, **ids)])
+        assert (await copy(source, database)).stored == 2
+        await writer.write([between])
+    assert (await copy(source, database)).projects["default"].equal
+    assert await contents(database) == await contents(source)
+    # A word on it that comes to the target finds it by each of its identities.
+    async with open_writer(database, mode="copy", connections=1, price=as_it_is) as writer:
+        await writer.write([Observation(record(span_id=b"\4" * 8), **ids), Observation(second, **ids)])
+    assert len((await contents(database))["records"]) == 1
+
+
 async def test_a_connection_that_is_lost_is_said_so(source: str, several_backends: str) -> None:
     await write(source, month())
 

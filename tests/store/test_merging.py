@@ -11,19 +11,8 @@ from hypothesis import strategies as st
 from tests.records import BASE, record
 from tests.store.database import as_it_is
 from usage_graph.observation import MergeReason, Observation
-from usage_graph.store.merging import (
-    Group,
-    Kind,
-    Link,
-    Seen,
-    Told,
-    complete,
-    fold,
-    group,
-    links,
-    nested,
-    seen,
-)
+from usage_graph.store.linking import Group, Kind, Link, Node, Seen, group, links, nested, seen
+from usage_graph.store.merging import Told, complete, fold
 from usage_graph.usage import UsageRecord
 
 OUTER, INNER = b"\1" * 8, b"\2" * 8
@@ -171,15 +160,37 @@ def test_equal_ids_in_two_projects_are_of_two_calls() -> None:
     assert not list(links(new, [(key, Kind.RESPONSE, "resp_12345678") for key in new]))
 
 
+def test_an_id_is_that_of_the_calls_near_in_time() -> None:
+    first, *later = (
+        observed(bytes([n]) * 8, started_at=BASE + timedelta(days=days)) for n, days in ((1, 0), (2, 10), (3, 11))
+    )
+    new = {one.key: one for one in (later[1], first, later[0])}
+    found = list(links(new, [(key, Kind.RESPONSE, "resp_12345678") for key in new]))
+    assert found == [Link(MergeReason.RESPONSE_ID, later[0].key, later[1].key)]
+
+
+def alike(*nodes: int) -> dict[Node, list[Seen]]:
+    return {node: [observed()] for node in nodes}
+
+
 def test_what_is_linked_in_a_chain_is_one_group() -> None:
     chain = [Link(MergeReason.NESTED, 1, 2), Link(MergeReason.RESPONSE_ID, 3, 4), Link(MergeReason.NESTED, 2, 3)]
-    groups, needed = group([1, 2, 3, 4, 5], [*chain, Link(MergeReason.REQUEST_ID, 4, 1)])
+    groups, needed = group(alike(1, 2, 3, 4, 5), [*chain, Link(MergeReason.REQUEST_ID, 4, 1)])
     assert sorted(map(sorted, (one.new for one in groups))) == [[1, 2, 3, 4], [5]]
     assert needed == chain
 
 
 def test_groups_without_links_stay_alone() -> None:
-    assert group([3, 1], []) == ([Group([], [3]), Group([], [1])], [])
+    assert group(alike(3, 1), []) == ([Group([], [3]), Group([], [1])], [])
+
+
+def test_calls_of_two_sizes_are_not_put_together_by_spans_between_them_that_measured_nothing() -> None:
+    roof = observed(input_tokens=None, output_tokens=None)
+    seen_by: dict[Node, list[Seen]] = {1: [roof], 2: [observed(input_tokens=100)], 3: [observed(input_tokens=50)]}
+    found = [Link(MergeReason.NESTED, 1, 2), Link(MergeReason.NESTED, 1, 3)]
+    assert group(seen_by, found) == ([Group([], [1, 2]), Group([], [3])], found[:1])
+    # What shares an id is one call whatever it measured.
+    assert len(group(seen_by, [found[0], Link(MergeReason.RESPONSE_ID, 1, 3)])[0]) == 1
 
 
 def test_a_span_above_says_only_what_is_not_known() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -234,6 +235,29 @@ async def test_one_record_by_id(filled: str) -> None:
         assert {node.get("Index Name") for node in plan} == {"usage_record_pkey"}
         assert rows_read(plan, "usage_record") == 1
         assert len(chunks_read(plan)) <= 1
+
+
+async def test_what_is_known_of_a_batch_is_looked_up_however_much_was_stored_before(database: str) -> None:
+    """Also by a connection that first asked when nothing was."""
+    async with connected(database) as connection:
+        await connection.execute(query("create_staging"))
+        await connection.fetch(query("find_known"), 4)
+        await connection.execute(
+            "INSERT INTO usage_identity (project, kind, key, started_at, record, parent) "
+            "SELECT 'default', 1, int8send(n), $1, n, n + 1 FROM generate_series(1, 20000) AS n",
+            START,
+        )
+        async with connection.transaction():
+            await connection.execute(
+                "INSERT INTO pg_temp.usage_staging_identity (project, kind, key, parent_key, observation) "
+                "SELECT 'default', 1, int8send(n), int8send(n + 1), n FROM generate_series(101, 1100) AS n"
+            )
+            found = await connection.fetch(query("find_known"), 4)
+            read = await connection.fetchval(
+                "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'usage_identity'"
+            )
+        assert Counter(kind for _, kind, _, _ in found) == {1: 1000, 4: 2000}
+        assert read == 0
 
 
 def test_statements_name_what_they_do() -> None:

@@ -276,7 +276,7 @@ async def test_an_update_looks_at_its_chunks_and_batches_alone(every_timescaledb
         assert await connection.fetchval(COMPRESSED) == 2
         at, call = many[70].started_at, many[70].id
         values = [[at], [call], *[[n] for n in (1, 1, 0, 0, 0)], at, at]
-        plan = await connection.fetch(f"EXPLAIN ANALYZE {query('reprice_records')}", "default", *values)
+        plan = await connection.fetch(f"EXPLAIN ANALYZE {query('set_costs')}", "default", *values)
         said = "\n".join(line for (line,) in plan)
         assert len(set(re.findall(r"\b_hyper_\d+_\d+_chunk\b", said))) == 1, said
         assert "Batches decompressed: 1\n" in said, said

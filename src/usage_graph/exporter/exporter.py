@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from copy import copy
 
-from usage_graph.errors import ExportError, QueueFull, ShuttingDown, StoreUnavailable
+from usage_graph.errors import ExportError, QueueFull, ShuttingDown, StoreFailed, StoreUnavailable
 from usage_graph.exporter.batch import Batch, Waiting
 from usage_graph.exporter.bisect import Rejected, Write, write_all
 from usage_graph.observation import Item
@@ -17,6 +17,7 @@ from usage_graph.observation import Item
 _log = logging.getLogger("usage_graph.exporter")
 
 _Answer = asyncio.Future[list[Rejected]]
+_STOPPED = "The server was stopped before it could store this."
 
 
 class Exporter:
@@ -87,7 +88,7 @@ class Exporter:
             await asyncio.gather(*self._tasks)
         finally:
             while self._queue:
-                self._fail(self._queue.popleft(), ShuttingDown("The server was stopped before it could store this."))
+                self._fail(self._queue.popleft(), ShuttingDown(_STOPPED))
 
     def _check_room(self, spans: int, size: int) -> None:
         if not self._spans:
@@ -137,10 +138,15 @@ class Exporter:
         """Write ``batch`` and answer each of its requests, whatever happens."""
         try:
             answers = await write_all(self._write, [request.items for request in batch.requests])
+        except StoreFailed as error:
+            if len(batch.requests) == 1:
+                self._fail(batch, error)
+            else:
+                await self._store_each(batch)
         except ExportError as error:
             self._fail(batch, error)
         except asyncio.CancelledError:
-            self._fail(batch, ShuttingDown("The server was stopped before it could store this."))
+            self._fail(batch, ShuttingDown(_STOPPED))
             raise
         except Exception:
             _log.exception("a batch of %d spans was not written", batch.spans)
@@ -150,6 +156,17 @@ class Exporter:
                 self._release(request)
                 if not request.ticket.done():
                     request.ticket.set_result(rejected)
+
+    async def _store_each(self, batch: Batch[_Answer]) -> None:
+        """Write the requests of ``batch`` one by one: one of them may be the cause, and the others need not suffer."""
+        waiting = deque(batch.requests)
+        try:
+            while waiting:
+                request = waiting.popleft()
+                await self._store(Batch(batch.opened, [request], len(request.items)))
+        except asyncio.CancelledError:
+            self._fail(Batch(batch.opened, [*waiting]), ShuttingDown(_STOPPED))
+            raise
 
     def _fail(self, batch: Batch[_Answer], error: ExportError) -> None:
         for request in batch.requests:

@@ -9,9 +9,11 @@ from usage_graph.price import OwnPrice
 from usage_graph.processor.catalog import Catalog, Listed
 from usage_graph.processor.own import OwnPrices
 from usage_graph.processor.rates import Charge, RateCard, card_of, card_of_own
+from usage_graph.processor.tokens import Tokens
 from usage_graph.usage import MAX_COST_NANO, UsageRecord
 
-_UNKNOWN = (None,) * 5
+UNKNOWN = (None, None, None, None, None)
+"""In place of a ``Charge``."""
 _TIER_KEYS = ("service_tier", "processing", "speed")
 """What the price list calls the classes of service that emitters call tiers: `priority`, `batch`, `fast`."""
 
@@ -87,24 +89,61 @@ class Pricing:
         self._choice = lru_cache(MODELS_REMEMBERED)(partial(self._choose, OwnPrices(own)))
 
     def price(self, record: UsageRecord) -> UsageRecord:
-        """``record`` with what it costs, and the parts of that; a reported cost stays as it is.
-
-        The prices are those in force when the call started. For the names see ``OwnPrices`` and ``Catalog.find``.
-        Unknown are, besides the costs of unknown models: those of calls of which a count is unknown that the model
-        charges for; of failed calls without any count; more than ``MAX_COST_NANO``. Unknown cache and reasoning counts
-        are taken for none: such tokens are then priced as plain input and output.
-        """
+        """``record`` with what it costs, and the parts of that; a reported cost stays as it is. See ``charge``."""
         if record.cost_reported:
             return record
-        charge = self._charge(record)
-        cost, *parts = _UNKNOWN if charge is None or charge.cost > MAX_COST_NANO else charge
+        used = Tokens(
+            record.input_tokens,
+            record.output_tokens,
+            record.cache_read_tokens,
+            record.cache_write_tokens,
+            record.cache_write_1h_tokens,
+            record.reasoning_tokens,
+        )
+        names = record.provider, record.request_model, record.response_model
+        charge = self.charge(*names, record.started_at, record.service_tier, used, failed=record.failed)
+        cost, input_, cache_read, cache_write, output = charge or UNKNOWN
         return record._replace(
             cost_nano=cost,
-            input_cost_nano=parts[0],
-            cache_read_cost_nano=parts[1],
-            cache_write_cost_nano=parts[2],
-            output_cost_nano=parts[3],
+            input_cost_nano=input_,
+            cache_read_cost_nano=cache_read,
+            cache_write_cost_nano=cache_write,
+            output_cost_nano=output,
         )
+
+    def charge(
+        self,
+        provider: str | None,
+        request_model: str | None,
+        response_model: str | None,
+        at: datetime,
+        service_tier: str | None,
+        used: Tokens,
+        *,
+        failed: bool,
+    ) -> Charge | None:
+        """What a call costs that nobody reported the cost of; ``None`` is unknown.
+
+        The prices are those in force ``at`` its start. For the names see ``OwnPrices`` and ``Catalog.find``. Unknown
+        are, besides the costs of unknown models: those of calls of which a count is unknown that the model charges for;
+        of ``failed`` calls without any count; more than ``MAX_COST_NANO``. Unknown cache and reasoning counts are taken
+        for none: such tokens are then priced as plain input and output.
+        """
+        card = self._choice(provider, request_model, response_model).card(at, service_tier)
+        if card is None:
+            return None
+        charge = card.charge(
+            used.input,
+            used.output,
+            used.cache_read or 0,
+            used.cache_write or 0,
+            used.cache_write_1h or 0,
+            used.reasoning or 0,
+        )
+        if charge is None or charge.cost > MAX_COST_NANO:
+            return None
+        # Nobody knows whether a failed call without counts was answered, and so charged for.
+        return None if charge.cost and failed and used.input is None and used.output is None else charge
 
     def quote(self, provider: str | None, model: str, at: datetime, *, service_tier: str | None = None) -> Quote | None:
         """What a call of that time, model and provider is priced by; ``None`` if its cost is unknown."""
@@ -114,23 +153,6 @@ class Pricing:
             return None
         own = next((price for price, of in choice.own if of is card), None)
         return Quote(card, own, choice.listed if own is None else None)
-
-    def _charge(self, record: UsageRecord) -> Charge | None:
-        choice = self._choice(record.provider, record.request_model, record.response_model)
-        card = choice.card(record.started_at, record.service_tier)
-        if card is None:
-            return None
-        charge = card.charge(
-            record.input_tokens,
-            record.output_tokens,
-            record.cache_read_tokens or 0,
-            record.cache_write_tokens or 0,
-            record.cache_write_1h_tokens or 0,
-            record.reasoning_tokens or 0,
-        )
-        # Nobody knows whether a failed call without counts was answered, and so charged for.
-        unmeasured = record.input_tokens is None and record.output_tokens is None
-        return None if charge is not None and charge.cost and record.failed and unmeasured else charge
 
     def _choose(
         self, own: OwnPrices, provider: str | None, request_model: str | None, response_model: str | None

@@ -199,6 +199,6 @@ def project_in(resource: Attributes) -> str:
 
 def _first(field: Field, attributes: Attributes) -> str | None:
     for key in field.keys:
-        if (value := field.read(attributes.get(key))) is not None:
+        if key in attributes and (value := field.read(attributes[key])) is not None:
             return str(value)
     return None

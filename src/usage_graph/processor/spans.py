@@ -7,7 +7,7 @@ from typing import NamedTuple
 from usage_graph.observation import Ancestor, Observation
 from usage_graph.processor import leaf, providers
 from usage_graph.processor.charges import reported
-from usage_graph.processor.cost import Pricing
+from usage_graph.processor.cost import UNKNOWN, Pricing
 from usage_graph.processor.leaf import NoCall
 from usage_graph.processor.marks import (
     AGENT_ENTITY,
@@ -147,11 +147,16 @@ class Processor:
             return _beside(span, leaf.AROUND, around, project)
         agent = found.agent or around.agent
         source = found.source or around.source
-        cost = reported(found, used, attributes)
+        started_at = _EPOCH + timedelta(microseconds=span.start_ns // 1000)
+        said = reported(found, used, attributes)
+        charged = said or self._pricing.charge(
+            provider, found.request_model, found.response_model, started_at, found.service_tier, used, failed=failed
+        )
+        cost, input_cost, read_cost, write_cost, output_cost = charged or UNKNOWN
         # Positional: names would cost a tenth of all that is done for a span here.
         record = UsageRecord(
             project,
-            _EPOCH + timedelta(microseconds=span.start_ns // 1000),
+            started_at,
             record_id(project, span.trace_id, span.span_id),
             span.trace_id,
             span.span_id,
@@ -175,19 +180,19 @@ class Processor:
             used.cache_read,
             used.cache_write,
             used.reasoning,
-            None if cost is None else cost.total,
-            cost is not None,
+            cost,
+            said is not None,
             found.credits if found.credits is not None else found.nano_credits or 0,
             used.cache_write_1h,
-            cost and cost.input,
-            cost and cost.cache_read,
-            cost and cost.cache_write,
-            cost and cost.output,
+            input_cost,
+            read_cost,
+            write_cost,
+            output_cost,
             found.service_tier,
             used.suspect,
         )
         return Observation(
-            record if cost is not None else self._pricing.price(record),
+            record,
             _parent(span),
             found.response_id,
             found.request_id or (found.bare_request_id if scope.startswith(CLAUDE_CODE) else None),

@@ -101,7 +101,9 @@ def inclusive(
     cached = (read or 0) + (write or 0)
     suspect = suspect or not _makes_sense(reported, cached, total, gemini=gemini)
     if used is not None and cached:
-        told = excludes_cache or (output is not None and total == used + cached + output)
+        # Where as many tokens were thought as were cached, Gemini's total is that of thoughts beside the output.
+        summed = output is not None and total == used + cached + output and not (gemini and reasoning == cached)
+        told = excludes_cache or summed
         if told or cached > used:
             suspect = suspect or (counts_cache and not told)
             used += cached

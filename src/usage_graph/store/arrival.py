@@ -5,18 +5,20 @@ All of it in one transaction, during which nobody else adds to the same projects
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 
 from usage_graph.config import WriteMode
 from usage_graph.observation import Ancestor, Item, MergeReason, Observation, Written
-from usage_graph.store import merging
+from usage_graph.store import linking, merging
+from usage_graph.store.changing import change, move_calls
 from usage_graph.store.connect import Connection
+from usage_graph.store.deciding import Outcome, Stored, decide
 from usage_graph.store.fingerprint import Fingerprints
-from usage_graph.store.flags import flags_as, flags_of, seen_of
-from usage_graph.store.merging import Call, Group, Hit, Kind, Price, Seen, Told, call_of
+from usage_graph.store.flags import flags_of, seen_of
+from usage_graph.store.linking import Call, Group, Hit, Kind, Link, Nesting, Node, Seen, call_of
+from usage_graph.store.merging import Price, Told
 from usage_graph.store.pages import COLUMNS
 from usage_graph.store.sql import query
 from usage_graph.store.stage import stage, stage_identities, unstage
@@ -28,42 +30,9 @@ as they are."""
 
 _WIDTH = len(UsageRecord._fields)
 _STORE = query("store_records").format(columns=", ".join(UsageRecord._fields))
-_CHANGE = query("change_records").format(
-    assignments=", ".join(
-        f"{name} = s.{name}" for name in UsageRecord._fields if name not in ("project", "started_at", "id")
-    )
-)
 _KEEP = query("store_observations").format(columns=", ".join(UsageRecord._fields), staged=COLUMNS)
 _GET_CALLS = query("get_calls").format(columns=COLUMNS)
 _GET_OBSERVATIONS = query("get_observations").format(columns=COLUMNS)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A call in the store. ``kept``: its observations are kept apart from it, as there are several."""
-
-    record: UsageRecord
-    seen: tuple[Seen, ...]
-    kept: bool
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What is to be done to the store."""
-
-    calls: dict[int, Call] = field(default_factory=dict)
-    """Of which call each new observation is, by its key."""
-    new: list[UsageRecord] = field(default_factory=list)
-    changed: list[UsageRecord] = field(default_factory=list)
-    gone: list[tuple[Call, Call]] = field(default_factory=list)
-    """Calls that are one with another, and that one."""
-    moved: list[tuple[int, Call, int]] = field(default_factory=list)
-    """New observations whose identities are not as they were staged: key, call, flags."""
-    flagged: list[tuple[Seen, int]] = field(default_factory=list)
-    """Stored observations with other flags than before."""
-    kept: list[tuple[Seen, Call]] = field(default_factory=list)
-    """Observations to be kept apart from their call's record."""
-    completed: Counter[str] = field(default_factory=Counter)
 
 
 async def arrive(
@@ -72,13 +41,17 @@ async def arrive(
     """Put ``items`` into the store, in the transaction that is open; says what became of them, by project."""
     observations = {item.key: item for item in items if isinstance(item, Observation)}
     ancestors = [item for item in items if isinstance(item, Ancestor)]
-    new = {key: merging.seen(one) for key, one in observations.items()}
+    new = {key: linking.seen(one) for key, one in observations.items()}
+    # Each as a call of its own, which most of them are; before the lock, so that others wait less.
+    await stage(connection, [one.record for one in observations.values()], mode=mode)
     await stage_identities(connection, observations, new, mode=mode)
-    await connection.execute(query("lock_projects"), sorted({_project(item) for item in items}))
-    below = await _store_ancestors(connection, ancestors) if ancestors else []
+    projects = {one.record.project for one in observations.values()}.union(one.project for one in ancestors)
+    await connection.execute(query("lock_projects"), sorted(projects))
+    above = [(a.project, a.key, a.parent, a.conversation, a.user_id, a.agent, a.channel) for a in ancestors]
+    below = await _store_above(connection, above)
     hits = [
         Hit(key, Kind(kind), Call(observations[key].record.project, started_at, record))
-        for key, kind, started_at, record in await connection.fetch(query("find_known"))
+        for key, kind, started_at, record in await connection.fetch(query("find_known"), Kind.NESTED)
     ]
     repeated = {hit.key for hit in hits if hit.kind is Kind.SPAN}
     for key in repeated:
@@ -90,24 +63,34 @@ async def arrive(
         connection,
         {*below, *(hit.call for hit in hits if hit.key in new), *(fingerprints.calls if fingerprints else ())},
     )
+    known = {call: one.seen for call, one in stored.items()}
+    nested = linking.nestings(new, hits, known)
     found = [
-        *merging.links(new, _ids(observations)),
-        *merging.links_to_stored(new, hits, stored),
-        *merging.nested_links(new, hits, {call: known.seen for call, known in stored.items()}),
+        *linking.links(new, _ids(observations)),
+        *linking.links_to_stored(new, hits, stored),
+        *linking.nested_links(nested, known),
     ]
+    observed: dict[Node, Sequence[Seen]] = {key: (one,) for key, one in new.items()}
+    observed.update(known.items())
     if fingerprints is not None:
-        found += fingerprints.links(merging.group([*stored, *new], found)[0])
-    groups, needed = merging.group([*stored, *new], found)
+        found += fingerprints.links(linking.group(observed, found)[0])
+    concerned: dict[Node, Sequence[Seen]] = {node: observed[node] for link in found for node in link[1:]}
+    concerned.update(known.items())
+    groups, needed = linking.group(concerned, found)
+    deeper = await _get_stored(connection, await _store_above(connection, _roofs(nested, groups)) - stored.keys())
+    stored |= deeper
+    groups += [Group([call], []) for call in deeper]
     told = await _told(connection, [*new.values(), *(one for known in stored.values() for one in known.seen)])
-    outcome = _decide(groups, new, stored, told, price)
+    linked = {key for group in groups for key in group.new}
+    groups += [
+        Group([], [key]) for key, one in new.items() if key not in linked and (one.record.project, one.parent) in told
+    ]
+    outcome = decide(groups, new, stored, told, price)
     await _apply(connection, outcome, repeated, mode=mode)
     if fingerprints is not None:
-        await fingerprints.store(connection, outcome.calls, outcome.gone)
+        calls = {key: call_of(one.record) for key, one in new.items()} | outcome.calls
+        await fingerprints.store(connection, calls, outcome.gone)
     return _written(outcome, Counter(observations[key].record.project for key in repeated), needed, new)
-
-
-def _project(item: Item) -> str:
-    return item.record.project if isinstance(item, Observation) else item.project
 
 
 def _ids(observations: Mapping[int, Observation]) -> Iterable[tuple[int, Kind, str]]:
@@ -118,12 +101,27 @@ def _ids(observations: Mapping[int, Observation]) -> Iterable[tuple[int, Kind, s
             yield key, Kind.REQUEST, one.request_id
 
 
-async def _store_ancestors(connection: Connection, ancestors: Sequence[Ancestor]) -> list[Call]:
-    """Returns the stored calls below them."""
-    rows = [(a.project, a.key, a.parent, a.conversation, a.user_id, a.agent, a.channel) for a in ancestors]
+_Above = tuple[str, int, int | None, str | None, str | None, str | None, str | None]
+"""A row of ``usage_ancestor``."""
+
+
+async def _store_above(connection: Connection, rows: Sequence[_Above]) -> set[Call]:
+    """Store spans that calls may be below; returns the stored calls that are."""
+    if not rows:
+        return set()
     columns: list[Any] = list(zip(*rows, strict=True))
     await connection.execute(query("store_ancestors"), *columns)
-    return [Call(*row) for row in await connection.fetch(query("find_below"), *columns[:2], MOST_BELOW)]
+    return {Call(*row) for row in await connection.fetch(query("find_below"), *columns[:2], MOST_BELOW)}
+
+
+def _roofs(nested: Iterable[Nesting], groups: Sequence[Group]) -> list[_Above]:
+    """A call above another one says whom that was for, too."""
+    together = {node: (*group.stored, *group.new) for group in groups for node in (*group.stored, *group.new)}
+    apart = (one.outer for one in nested if one.link.other not in together.get(one.link.one, ()))
+    return [
+        (r.project, one.key, one.parent, r.conversation, r.user_id, r.agent, r.channel)
+        for one, r in {one.key: (one, one.record) for one in apart}.values()
+    ]
 
 
 async def _get_stored(connection: Connection, calls: Iterable[Call]) -> dict[Call, Stored]:
@@ -131,6 +129,8 @@ async def _get_stored(connection: Connection, calls: Iterable[Call]) -> dict[Cal
     wanted: list[Any] = list(zip(*sorted(calls), strict=True))
     if not wanted:
         return {}
+    # What is changed must not be forgotten meanwhile: the rollups keep what they know of what is.
+    await connection.execute(query("keep_retention"))
     kept: dict[Call, list[Seen]] = defaultdict(list)
     for row in await connection.fetch(_GET_OBSERVATIONS, *wanted):
         started_at, call, *values = row
@@ -163,68 +163,16 @@ async def _told(connection: Connection, observations: Iterable[Seen]) -> dict[tu
     return {(project, start): Told(*told) for project, start, *told in rows}
 
 
-def _decide(
-    groups: Sequence[Group],
-    new: Mapping[int, Seen],
-    stored: Mapping[Call, Stored],
-    told: Mapping[tuple[str, int], Told],
-    price: Price,
-) -> _Outcome:
-    """Pure."""
-    outcome = _Outcome()
-    for group in groups:
-        known = [stored[call] for call in group.stored]
-        seen = [*(one for before in known for one in before.seen), *(new[key] for key in group.new)]
-        first = known[0].record if known else min((new[key].record for key in group.new), key=call_of)
-        target = call_of(first)
-        record = merging.fold(seen, price)
-        if len(seen) > 1:
-            record = record._replace(started_at=first.started_at, id=first.id)
-        above = [told[at] for one in seen if (at := (target.project, one.parent or 0)) in told]
-        before = [Told(r.conversation, r.user_id, r.agent, r.channel) for r in (one.record for one in known)]
-        if above or before:
-            derived = all(one.source_derived for one in seen)
-            completed = merging.complete(record, [*above, *before], source_derived=derived)
-            outcome.completed[target.project] += completed != (known[0].record if known else record)
-            record = completed
-        _note(outcome, group, target, seen, record, known)
-    return outcome
-
-
-def _note(
-    outcome: _Outcome, group: Group, target: Call, seen: Sequence[Seen], record: UsageRecord, known: Sequence[Stored]
-) -> None:
-    """What the call's ``record`` means for the store, which knew it as ``known`` or not at all."""
-    outcome.calls.update(dict.fromkeys(group.new, target))
-    outcome.gone += [(call, target) for call in group.stored[1:]]
-    if not known:
-        outcome.new.append(record)
-    elif record != known[0].record:
-        outcome.changed.append(record)
-    if len(seen) > 1:
-        kept = {one.key for before in known if before.kept for one in before.seen}
-        outcome.kept += [(one, target) for one in seen if one.key not in kept]
-        outcome.moved += [(one.key, target, flags_of(one)) for one in seen if one.key in outcome.calls]
-        return
-    (alone,) = seen
-    if not known and record is not alone.record:
-        outcome.moved.append((alone.key, target, flags_as(alone, record)))
-    elif known and record != known[0].record:
-        outcome.flagged.append((alone, flags_as(alone, record)))
-
-
-async def _apply(connection: Connection, outcome: _Outcome, repeated: Iterable[int], *, mode: WriteMode) -> None:
+async def _apply(connection: Connection, outcome: Outcome, repeated: Iterable[int], *, mode: WriteMode) -> None:
     repeats = list(repeated)
     if repeats:
         await connection.execute(query("drop_staged_identities"), repeats)
+    if repeats or outcome.calls:
+        await connection.execute(query("drop_staged_records"), [*repeats, *outcome.calls])
     if outcome.moved:
         rows = [(key, call.started_at, call.id, flags) for key, call, flags in outcome.moved]
         await connection.execute(query("move_staged_identities"), *zip(*rows, strict=True))
-    if outcome.gone:
-        moves: list[Any] = list(zip(*((*old, new.started_at, new.id) for old, new in outcome.gone), strict=True))
-        await connection.execute(query("move_identities"), *moves)
-        await connection.execute(query("move_observations"), *moves)
-        await connection.execute(query("drop_records"), *moves[:3])
+    await move_calls(connection, outcome.gone)
     await stage(connection, outcome.new, mode=mode)
     await connection.execute(_STORE)
     if outcome.flagged:
@@ -232,25 +180,23 @@ async def _apply(connection: Connection, outcome: _Outcome, repeated: Iterable[i
             (one.record.project, one.record.trace_id + one.record.span_id, flags) for one, flags in outcome.flagged
         ]
         await connection.execute(query("flag_identities"), *zip(*flagged, strict=True))
-    if outcome.changed:
-        await unstage(connection)
-        await stage(connection, outcome.changed, mode=mode)
-        await connection.execute(_CHANGE, [record.started_at for record in outcome.changed])
+    await unstage(connection)
+    await change(connection, outcome.changed, mode=mode)
     if outcome.kept:
-        await unstage(connection)
         await stage(connection, [one.record for one, _ in outcome.kept], mode=mode)
         kept = [(one.record.id, call.started_at, call.id, one.parent, flags_of(one)) for one, call in outcome.kept]
         await connection.execute(_KEEP, *zip(*kept, strict=True))
 
 
 def _written(
-    outcome: _Outcome, repeated: Counter[str], needed: Sequence[merging.Link], new: Mapping[int, Seen]
+    outcome: Outcome, repeated: Counter[str], needed: Sequence[Link], new: Mapping[int, Seen]
 ) -> dict[str, Written]:
     merged: dict[str, Counter[MergeReason]] = defaultdict(Counter)
     for link in needed:
         project = link.one.project if isinstance(link.one, Call) else new[link.one].record.project
         merged[project][link.reason] += 1
     stored = Counter(record.project for record in outcome.new)
+    stored.update(one.record.project for key, one in new.items() if key not in outcome.calls)
     projects = {*stored, *repeated, *merged, *outcome.completed}
     return {
         project: Written(stored[project], repeated[project], dict(merged[project]), outcome.completed[project])

@@ -1,9 +1,9 @@
 """Connections to PostgreSQL: one place that knows how they are opened and how their failures are told apart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
@@ -40,6 +40,9 @@ _SETTINGS = {
     "plan_cache_mode": "force_custom_plan",
     # Compiling a question for one answer takes longer than answering it.
     "jit": "off",
+    # What a transaction may read of TimescaleDB's columnstore in order to change it: any number of rows. A late span of
+    # a busy day could never be stored otherwise. Elsewhere it is a setting that nothing reads.
+    "timescaledb.max_tuples_decompressed_per_dml_transaction": "0",
 }
 
 
@@ -69,6 +72,24 @@ async def answers(dsn: str) -> bool:
     with suppress(*UNREACHABLE):
         await connection.close()
     return True
+
+
+_TAKEN_BACK = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_ATTEMPTS = 3
+Result = TypeVar("Result")
+
+
+async def again(transaction: Callable[[], Awaitable[Result]]) -> Result:
+    """Run ``transaction``, and run it again where the database takes it back in favour of another one.
+
+    TimescaleDB's own jobs lock chunks in other orders than writers do.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await transaction()
+        except _TAKEN_BACK:
+            continue
+    return await transaction()
 
 
 async def _keep(_: Connection) -> None:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -19,7 +19,9 @@ from usage_graph.config import WriteMode
 from usage_graph.errors import CopyError, MigrationError
 from usage_graph.store import migrate
 from usage_graph.store.cells import SUMS
+from usage_graph.store.changing import change, move_calls
 from usage_graph.store.connect import UNREACHABLE, Connection, connect
+from usage_graph.store.linking import Call, call_of
 from usage_graph.store.pages import COLUMNS
 from usage_graph.store.past import batches, carry_past, totals_of
 from usage_graph.store.prices import carry_prices
@@ -233,12 +235,30 @@ async def _store(target: Connection, rows: Sequence[asyncpg.Record], *, mode: Wr
         for identity in zip(*(row[name] or () for name in ("kinds", "keys", "flags", "parents")), strict=True)
     ]
     columns = list(zip(*identities, strict=True)) or [()] * 7
-    async with target.transaction():
+    async with target.transaction(isolation="read_committed"):
         # A server may be taking the same calls: what is known here must not change between looking and storing.
         await target.execute(query("lock_projects"), sorted({record.project for record in records}))
+        await _carry_merges(target, records, columns[:5], mode=mode)
         await stage(target, records, mode=mode)
         status = await target.execute(query("store_copies").format(columns=", ".join(UsageRecord._fields)), *columns)
     return int(status.split()[-1])
+
+
+async def _carry_merges(
+    target: Connection, records: Sequence[UsageRecord], identities: Sequence[Any], *, mode: WriteMode
+) -> None:
+    """Make one call of those here that have become one in the source since they were copied, as it is there."""
+    known: dict[Call, set[Call]] = defaultdict(set)
+    for project, started_at, record, known_start, known_record in await target.fetch(query("find_copied"), *identities):
+        known[Call(project, started_at, record)].add(Call(project, known_start, known_record))
+    several = {call: call if call in calls else min(calls) for call, calls in known.items() if len(calls) > 1}
+    await move_calls(target, [(gone, stays) for call, stays in several.items() for gone in known[call] - {stays}])
+    merged = [
+        record._replace(started_at=stays.started_at, id=stays.id)
+        for record in records
+        if (stays := several.get(call_of(record))) is not None
+    ]
+    await change(target, merged, mode=mode)
 
 
 def _compare(days: _Days, arrived: _Days, past: Mapping[str, Totals]) -> dict[str, Compared]:

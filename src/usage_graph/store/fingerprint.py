@@ -5,6 +5,7 @@ instrumentations saw may be taken for one. Each instrumentation tells of a call 
 as long as each of them saw every call.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -14,11 +15,13 @@ from typing import Any, NamedTuple
 
 from usage_graph.observation import MergeReason, Observation
 from usage_graph.store.connect import Connection
-from usage_graph.store.merging import Call, Group, Link, Node
+from usage_graph.store.linking import Call, Group, Link, Node
 from usage_graph.store.sql import query
 
 _SLACK = timedelta(milliseconds=5)
 """What clocks are read apart on the way into a call and out of it."""
+_NEAR = 20
+"""So many calls that began before, and after, are compared with one."""
 
 
 class _Print(NamedTuple):
@@ -82,6 +85,7 @@ class Fingerprints:
     def links(self, groups: Sequence[Group]) -> Iterator[Link]:
         """One link at most between two of ``groups``, the closest in time first, none between what cannot be one."""
         home: dict[Node, int] = {}
+        inhabitants: dict[int, list[Node]] = {}
         scopes: dict[int, set[str]] = defaultdict(set)
         responses: dict[int, set[str]] = defaultdict(set)
 
@@ -91,7 +95,8 @@ class Fingerprints:
                 responses[number].add(one.response_id)
 
         for number, (stored, new) in enumerate(groups):
-            home.update(dict.fromkeys([*stored, *new], number))
+            inhabitants[number] = [*stored, *new]
+            home.update(dict.fromkeys(inhabitants[number], number))
             for key in new:
                 if key in self._new:
                     enter(self._new[key], number)
@@ -105,7 +110,8 @@ class Fingerprints:
                 continue
             scopes[a] |= scopes.pop(b)
             responses[a] |= responses.pop(b, set())
-            home.update({node: a for node, number in home.items() if number == b})
+            inhabitants[a] += inhabitants[b]
+            home.update(dict.fromkeys(inhabitants.pop(b), a))
             yield Link(MergeReason.FINGERPRINT, one.node, other.node)
 
     def _candidates(self) -> Iterator[tuple[_Print, _Print]]:
@@ -114,7 +120,7 @@ class Fingerprints:
             by_size[one.project, one.size][one.scope].append(one)
         for by_scope in by_size.values():
             for ours, theirs in combinations(by_scope.values(), 2):
-                yield from ((one, other) for one in ours for other in theirs if _alike(one, other))
+                yield from _near(ours, theirs)
         yield from ((one, other) for one, other in self._pairs if _alike(one, other))
 
     async def store(self, connection: Connection, calls: Mapping[int, Call], gone: Sequence[tuple[Call, Call]]) -> None:
@@ -129,6 +135,19 @@ class Fingerprints:
         ]
         if rows:
             await connection.execute(query("store_fingerprints"), *zip(*rows, strict=True))
+
+
+def _near(ours: Sequence[_Print], theirs: Sequence[_Print]) -> Iterator[tuple[_Print, _Print]]:
+    """The pairs that may be of one call: of many that run at once the nearest few, or they would be all with all."""
+    theirs = sorted(theirs, key=_started)
+    starts = [one.started_at for one in theirs]
+    for one in ours:
+        middle = bisect_left(starts, one.started_at)
+        yield from ((one, other) for other in theirs[max(0, middle - _NEAR) : middle + _NEAR] if _alike(one, other))
+
+
+def _started(one: _Print) -> datetime:
+    return one.started_at
 
 
 def _alike(one: _Print, other: _Print) -> bool:

@@ -1,200 +1,20 @@
-"""Which observations are of one call, and what the call's record takes from which. Pure.
+"""What a call's record takes from which of its observations. Pure.
 
 What a record is made of is a function of the set of its observations: their order of arrival changes when it began to
 be known (``started_at`` and ``id``, which never move), and nothing else.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from enum import IntEnum
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from usage_graph.observation import MergeReason, Observation
+from usage_graph.store.linking import Seen, measured
 from usage_graph.usage import UsageRecord
-
-WINDOW = timedelta(days=7)
-"""Two calls further apart are not one, whatever their ids: providers do not promise them to be unique for ever."""
-
-_DATE = re.compile(r"[-@:]\d{4}")
 
 Price = Callable[[UsageRecord], UsageRecord]
 """The record with the cost that follows from its tokens, unless its cost was reported."""
 
-
-class Kind(IntEnum):
-    """What an identity is of; the first three as in the table ``usage_identity``."""
-
-    SPAN = 1
-    RESPONSE = 2
-    REQUEST = 3
-    NESTED = 4
-
-
-_REASONS = {Kind.RESPONSE: MergeReason.RESPONSE_ID, Kind.REQUEST: MergeReason.REQUEST_ID}
-
-
-class Call(NamedTuple):
-    """What a stored record is known by."""
-
-    project: str
-    started_at: datetime
-    id: int
-
-
-def call_of(record: UsageRecord) -> Call:
-    return Call(record.project, record.started_at, record.id)
-
-
-class Seen(NamedTuple):
-    """An observation as merging sees it, whether it has just come or is in the store."""
-
-    record: UsageRecord
-    key: int
-    parent: int | None = None
-    trusted: bool = False
-    source_derived: bool = False
-
-
-def seen(observation: Observation) -> Seen:
-    return Seen(
-        observation.record,
-        observation.key,
-        observation.parent,
-        observation.trusted,
-        observation.source_derived,
-    )
-
-
-class Hit(NamedTuple):
-    """The store has an identity of the observation ``key``, or one right above or below it."""
-
-    key: int
-    kind: Kind
-    call: Call
-
-
-Node = int | Call
-"""An observation that has just come, by its key, or a call in the store."""
-
-
-class Link(NamedTuple):
-    """Both are of one call."""
-
-    reason: MergeReason
-    one: Node
-    other: Node
-
-
-class Group(NamedTuple):
-    """One call: the stored records of it, of which the first remains, and what is new of it."""
-
-    stored: list[Call]
-    new: list[int]
-
-
-def links(new: Mapping[int, Seen], ids: Iterable[tuple[int, Kind, str]]) -> Iterator[Link]:
-    """The links by id among observations that have just come. ``ids``: what they are known by besides their keys."""
-    first: dict[tuple[str, Kind, str], int] = {}
-    for key, kind, value in ids:
-        if key in new:
-            known = first.setdefault((new[key].record.project, kind, value), key)
-            if known != key and close(new[key].record, new[known].record.started_at):
-                yield Link(_REASONS[kind], known, key)
-
-
-def links_to_stored(new: Mapping[int, Seen], hits: Iterable[Hit], stored: Mapping[Call, object]) -> Iterator[Link]:
-    """Those by id between what has just come and what is in the store."""
-    for key, kind, call in hits:
-        if kind in _REASONS and key in new and call in stored and close(new[key].record, call.started_at):
-            yield Link(_REASONS[kind], call, key)
-
-
-class _Nesting(NamedTuple):
-    """A span, and one that is right below it."""
-
-    outer: Seen
-    inner: Seen
-    link: Link
-
-
-def nested_links(new: Mapping[int, Seen], hits: Iterable[Hit], stored: Mapping[Call, Sequence[Seen]]) -> Iterator[Link]:
-    """Those between spans and the ones right above them.
-
-    A span that measured nothing is of one call with one that did right below it, not with several: they are calls that
-    somebody put under one roof.
-    """
-    found = [
-        _Nesting(outer, inner, Link(MergeReason.NESTED, outer.key, key))
-        for key, inner in new.items()
-        if inner.parent is not None and (outer := new.get(inner.parent)) is not None
-    ]
-    for key, kind, call in hits:
-        if kind is Kind.NESTED and key in new and call in stored:
-            link = Link(MergeReason.NESTED, call, key)
-            found += (_Nesting(outer, inner, link) for outer, inner in _around(new[key], stored[call]))
-    housed = {inner.parent for known in stored.values() for inner in known if not _unmeasured(inner.record)}
-    housed &= {outer.key for known in stored.values() if len(known) > 1 for outer in known}
-    for outer, inner, link in sorted(found, key=lambda one: (one.inner.record.started_at, one.inner.key)):
-        if not nested(inner, outer):
-            continue
-        if _unmeasured(outer.record) and not _unmeasured(inner.record):
-            if outer.key in housed:
-                continue
-            housed.add(outer.key)
-        yield link
-
-
-def _around(found: Seen, known: Sequence[Seen]) -> Iterator[tuple[Seen, Seen]]:
-    """The pairs of ``found`` and what is right above or below it in a call: outer, inner."""
-    pairs = [(found, one) for one in known if one.parent == found.key]
-    pairs += [(one, found) for one in known if one.key == found.parent]
-    # Of a call whose observations are forgotten, the record speaks for them.
-    yield from pairs or ((one, found) for one in known)
-
-
-def close(record: UsageRecord, at: datetime) -> bool:
-    return abs(record.started_at - at) <= WINDOW
-
-
-def nested(inner: Seen, outer: Seen) -> bool:
-    """Whether a span and the one right above it are of one call: of one size, or only one of them measured."""
-    one, other = inner.record, outer.record
-    if _unmeasured(one) or _unmeasured(other):
-        return _same_model(one, other)
-    return one.input_tokens == other.input_tokens and abs((one.output_tokens or 0) - (other.output_tokens or 0)) <= 1
-
-
-def _unmeasured(record: UsageRecord) -> bool:
-    return not record.input_tokens and not record.output_tokens
-
-
-def _same_model(one: UsageRecord, other: UsageRecord) -> bool:
-    """A name and one with a date after it are of one model, as are a known and an unknown one."""
-    ours, theirs = _models(one), _models(other)
-    return not ours or not theirs or any(a.startswith(b) or b.startswith(a) for a in ours for b in theirs)
-
-
-def _models(record: UsageRecord) -> list[str]:
-    names = (record.response_model, record.request_model)
-    return [name.rpartition("/")[2].lower() for name in names if name]
-
-
-def group(nodes: Iterable[Node], found: Iterable[Link]) -> tuple[list[Group], list[Link]]:
-    """What belongs together by ``found``, and those of the links that put two together that were not yet."""
-    members: dict[Node, list[Node]] = {node: [node] for node in nodes}
-    needed = []
-    for link in found:
-        one, other = members[link.one], members[link.other]
-        if one is not other:
-            one += other
-            members.update(dict.fromkeys(other, one))
-            needed.append(link)
-    return [_group(nodes) for node, nodes in members.items() if node == nodes[0]], needed
-
-
-def _group(nodes: Sequence[Node]) -> Group:
-    return Group(sorted(n for n in nodes if isinstance(n, Call)), [n for n in nodes if isinstance(n, int)])
+_DATE = re.compile(r"[-@:]\d{4}")
 
 
 def fold(observations: Sequence[Seen], price: Price) -> UsageRecord:
@@ -206,12 +26,11 @@ def fold(observations: Sequence[Seen], price: Price) -> UsageRecord:
     """
     if len(observations) == 1:
         return observations[0].record
-    outermost = _from_outside(observations)
-    measured = sorted(outermost, key=_measure)
+    outermost = from_outside(observations)
     records = [one.record for one in outermost]
-    by_measure = [one.record for one in measured]
+    by_measure = [one.record for one in sorted(outermost, key=_measure)]
     failures = [record for record in records if record.failed]
-    failed = len(failures) == len(records) or (bool(failures) and all(map(_unmeasured, records)))
+    failed = len(failures) == len(records) or (bool(failures) and not any(map(measured, records)))
     agent = _first(record.agent for record in records)
     operation = next((record.operation for record in records if record.operation != "other"), records[0].operation)
     named = next((one.record.source for one in outermost if not one.source_derived), None)
@@ -269,7 +88,7 @@ def _dated(names: Iterable[str | None]) -> str | None:
     )
 
 
-def _from_outside(observations: Sequence[Seen]) -> list[Seen]:
+def from_outside(observations: Sequence[Seen]) -> list[Seen]:
     """The outermost first; those that are not above each other by when they began."""
     by_key = {one.key: one for one in observations}
 
@@ -297,7 +116,7 @@ _COUNTS = (
 
 def _measure(one: Seen) -> tuple[bool, bool, int]:
     unknown = sum(getattr(one.record, name) is None for name in _COUNTS)
-    return _unmeasured(one.record), not one.trusted, unknown
+    return not measured(one.record), not one.trusted, unknown
 
 
 def _tokens(records: Sequence[UsageRecord]) -> dict[str, Any]:

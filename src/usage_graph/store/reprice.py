@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, NamedTuple
 
 import asyncpg
 
 from usage_graph.errors import RepriceError
-from usage_graph.store.connect import UNREACHABLE, Connection, connect
+from usage_graph.store.connect import UNREACHABLE, Connection, again, connect
 from usage_graph.store.merging import Price
 from usage_graph.store.pages import COLUMNS
 from usage_graph.store.rows import record_of
@@ -170,7 +171,7 @@ async def reprice(
         async for project, page in _pages(connection, wanted):
             differing = [record for record in page if price(record) != record]
             if differing:
-                for old, new in await _change(connection, project, differing, price):
+                for old, new in await again(partial(_change, connection, project, differing, price)):
                     changed[_model(old)].add(old, new)
             done += len(page)
             tell(Progress(Step.CHANGING, done, whole))
@@ -215,7 +216,7 @@ async def _change(
     connection: Connection, project: str, records: Sequence[UsageRecord], price: Price
 ) -> list[tuple[UsageRecord, UsageRecord]]:
     """Price ``records`` as they are now, and store what is different; returns what was and what is."""
-    async with connection.transaction():
+    async with connection.transaction(isolation="read_committed"):
         # From here on nobody merges a call of the project: its tokens stay as they are read below.
         await connection.execute(query("lock_projects"), [project])
         await connection.execute(query("keep_retention"))
@@ -230,7 +231,7 @@ async def _change(
         if changes:
             columns: list[Any] = list(zip(*(_costs(new) for _, new in changes), strict=True))
             times = columns[0]
-            await connection.execute(query("reprice_records"), project, *columns, min(times), max(times))
+            await connection.execute(query("set_costs"), project, *columns, min(times), max(times))
         return changes
 
 

@@ -7,7 +7,7 @@ from usage_graph.config import WriteMode
 from usage_graph.observation import Observation
 from usage_graph.store.connect import Connection
 from usage_graph.store.flags import flags_of
-from usage_graph.store.merging import Kind, Seen
+from usage_graph.store.linking import Kind, Seen
 from usage_graph.store.sql import query
 from usage_graph.usage import UsageRecord
 
@@ -30,18 +30,14 @@ async def stage_identities(
     """Put what ``observations`` are known by into the other one, as if each were a call of its own."""
     rows: list[tuple[Any, ...]] = []
     for key, one in observations.items():
-        record = one.record
+        record, known = one.record, seen[key]
+        project, started_at, span = record.project, record.started_at, record.trace_id + record.span_id
         parent_key = record.trace_id + one.parent_span_id if one.parent_span_id else None
-        span = record.trace_id + record.span_id
-        call = record.started_at, key
-        known = seen[key]
-        rows.append((record.project, Kind.SPAN.value, span, *call, flags_of(known), known.parent, parent_key, key))
+        rows.append((project, Kind.SPAN, span, started_at, key, flags_of(known), known.parent, parent_key, key))
         if one.response_id is not None:
-            value = one.response_id.encode()
-            rows.append((record.project, Kind.RESPONSE.value, value, *call, 0, None, None, key))
+            rows.append((project, Kind.RESPONSE, one.response_id.encode(), started_at, key, 0, None, None, key))
         if one.request_id is not None:
-            value = one.request_id.encode()
-            rows.append((record.project, Kind.REQUEST.value, value, *call, 0, None, None, key))
+            rows.append((project, Kind.REQUEST, one.request_id.encode(), started_at, key, 0, None, None, key))
     await _put(connection, "usage_staging_identity", "stage_identities_by_unnest", _IDENTITY, rows, mode)
 
 

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from usage_graph.config import WriteMode
-from usage_graph.errors import RefusedRecords, StoreUnavailable
+from usage_graph.errors import RefusedRecords, StoreFailed, StoreUnavailable
 from usage_graph.observation import Item, Written
 from usage_graph.store.arrival import arrive
-from usage_graph.store.connect import UNREACHABLE, Connection, Pool, open_pool
+from usage_graph.store.connect import UNREACHABLE, Connection, Pool, again, open_pool
 from usage_graph.store.merging import Price
 from usage_graph.store.sql import query
 
@@ -31,6 +31,8 @@ _REFUSED = (
     TypeError,
 )
 
+_GIVEN_UP = (asyncpg.QueryCanceledError, asyncpg.ConfigurationLimitExceededError)
+"""What says that this batch was too much, not that the database is away."""
 
 TellWritten = Callable[[str, Written], None]
 """Takes a project and what became of its observations; never raises, and never waits."""
@@ -68,19 +70,13 @@ class Writer:
 
         Raises:
             RefusedRecords: the database refused the data of at least one item; nothing of the batch is stored.
+            StoreFailed: the database gave up on this batch, which may be written again as it is, or in parts.
             StoreUnavailable: the database is away or busy; the batch may be written again as it is.
         """
         try:
             async with self._pool.acquire(timeout=_ACQUIRE_TIMEOUT) as connection:
                 try:
-                    async with connection.transaction():
-                        written = await arrive(
-                            connection,
-                            items,
-                            mode=self._mode,
-                            price=self._price,
-                            by_fingerprint=self._by_fingerprint,
-                        )
+                    written = await again(lambda: self._arrive(connection, items))
                 except asyncpg.DatetimeFieldOverflowError as error:
                     # What the trigger says that keeps out what is older than the records that are kept.
                     since = await connection.fetchval(_RETENTION)
@@ -89,9 +85,18 @@ class Writer:
             raise RefusedRecords(_reason(error)) from error
         except (*UNREACHABLE, asyncpg.PostgresError) as error:
             _log.warning("a batch of %d observations was not written: %s", len(items), type(error).__name__)
-            raise StoreUnavailable("The database cannot take records now; send the same request again.") from error
+            alone = isinstance(error, _GIVEN_UP) or not isinstance(error, UNREACHABLE)
+            failure = StoreFailed if alone else StoreUnavailable
+            raise failure("The database cannot take records now; send the same request again.") from error
         for project, what in written.items():
             self._tell(project, what)
+
+    async def _arrive(self, connection: Connection, items: Sequence[Item]) -> dict[str, Written]:
+        # Whatever the server's default is: what others have committed must be seen once their lock is had.
+        async with connection.transaction(isolation="read_committed"):
+            return await arrive(
+                connection, items, mode=self._mode, price=self._price, by_fingerprint=self._by_fingerprint
+            )
 
 
 def _reason(error: BaseException) -> str:
