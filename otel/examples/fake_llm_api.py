@@ -7,6 +7,7 @@ streamed, in the shape the two SDKs expect. Run it by itself to point an applica
 """
 
 import json
+import secrets
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 ANSWER = "It was Tuesday."
+RUN = secrets.token_hex(6)
+"""In every id, as no API gives an id twice: usage-graph would take both for one call."""
 OPENAI_USAGE = {
     "prompt_tokens": 1207,
     "completion_tokens": 311,
@@ -34,7 +37,7 @@ ANTHROPIC_USAGE = {
 def openai_answer(request: dict[str, Any], number: int) -> dict[str, Any]:
     """A chat completion, from a dated model: ``gpt-5-mini`` is answered by ``gpt-5-mini-2025-08-07``."""
     return {
-        "id": f"chatcmpl-example{number:04}",
+        "id": f"chatcmpl-example{RUN}{number:04}",
         "object": "chat.completion",
         "created": 1767225600,
         "model": f"{request['model']}-2025-08-07",
@@ -59,7 +62,7 @@ def openai_stream(request: dict[str, Any], number: int) -> Iterator[str]:
 def anthropic_answer(request: dict[str, Any], number: int) -> dict[str, Any]:
     """A message; ``claude-haiku-4-5`` is answered by ``claude-haiku-4-5-20251001``."""
     return {
-        "id": f"msg_example{number:04}",
+        "id": f"msg_example{RUN}{number:04}",
         "type": "message",
         "role": "assistant",
         "model": f"{request['model']}-20251001",

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is the answer."""
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # names may not fit the terminal's encoding
-    given = parser().parse_args(argv)
+    commands = parser()
+    given, rest = commands.parse_known_args(argv)
+    if rest and (any(word.startswith("-") for word in rest) or not hasattr(given, "paths")):
+        commands.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        # argparse takes paths only as long as no option is between them and what comes before.
+        given.paths += map(Path, rest)
     command: Command = given.command
     try:
         status = command(given, os.environ)

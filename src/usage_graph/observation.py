@@ -53,7 +53,10 @@ class Observation(NamedTuple):
 
 
 class Ancestor(NamedTuple):
-    """A span that is no LLM call but may be above some: it says whom they were for, or leads to a span that does."""
+    """A span that is no LLM call but may be above some: it says whom they were for, or leads to a span that does.
+
+    One that is not ``certain`` is worth storing only where something below it is stored.
+    """
 
     project: str
     trace_id: bytes
@@ -63,6 +66,12 @@ class Ancestor(NamedTuple):
     user_id: str | None = None
     agent: str | None = None
     channel: str | None = None
+    certain: bool = True
+
+    @property
+    def telling(self) -> bool:
+        """Whether it says anything of whom calls below it were for."""
+        return (self.conversation, self.user_id, self.agent, self.channel) != (None, None, None, None)
 
     @property
     def key(self) -> int:

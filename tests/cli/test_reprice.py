@@ -53,7 +53,7 @@ def test_the_difference_is_shown_and_then_made(filled: str) -> None:
     dry = run("reprice", "--last", "P60D", "--dry-run", *where)
     assert dry.returncode == 0, dry.stderr
     first, title, *rest = dry.stdout.splitlines()
-    assert first == "21 calls whose cost nobody reported."
+    assert first == "21 calls match whose cost nobody reported."
     columns = ["model", "calls", "change", "newly priced", "now unpriced", "old USD", "new USD", "difference"]
     assert re.split(r" {2,}", title) == columns
     lines = [line.split() for line in rest]

@@ -1,6 +1,6 @@
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.exporter.store import Store, call, is_poison
-from usage_graph.errors import QueueFull, RetryableError, ShuttingDown, StoreUnavailable
+from usage_graph.errors import QueueFull, RetryableError, ShuttingDown, StoreFailed, StoreUnavailable
 from usage_graph.exporter.batch import key_of
 from usage_graph.exporter.bisect import Rejected
 from usage_graph.exporter.exporter import Exporter
-from usage_graph.observation import Observation
+from usage_graph.observation import Item, Observation
 
 _MANY = 10**6
 
@@ -81,6 +81,48 @@ async def test_a_batch_that_the_next_request_does_not_fit_into_does_not_wait() -
             await first
         assert not second.done()
     assert [len(batch) for batch in store.batches] == [2, 2]
+
+
+class Choosy(Store):
+    """Gives up on every batch that has one of ``heavy``, as a database does on what takes too long."""
+
+    heavy = frozenset({2})
+
+    async def write(self, items: Sequence[Item]) -> None:
+        if {int.from_bytes(key_of(item)[2], "big") for item in items} & self.heavy:
+            self.batches.append(list(items))
+            raise StoreFailed("it took too long")
+        await super().write(items)
+
+
+async def test_a_request_that_the_database_gives_up_on_takes_no_other_with_it() -> None:
+    store = Choosy()
+    store.open.clear()
+    async with running(store) as exporter:
+        first = send(exporter, 0)
+        await until(lambda: bool(store.batches))
+        light, heavy, other = send(exporter, 1), send(exporter, 2, 3), send(exporter, 4)
+        await asyncio.sleep(0.01)
+        store.open.set()
+        assert [await answer for answer in (first, light, other)] == [[], [], []]
+        with pytest.raises(StoreFailed):
+            await heavy
+        assert exporter.waiting == 0
+    assert store.numbers == [0, 1, 4]
+
+
+async def test_stopped_in_the_middle_of_them_every_sender_is_told() -> None:
+    store = Choosy()
+    exporter = Exporter(write=store.write, batch_spans=100, batch_timeout=0.001, queue_spans=_MANY, queue_bytes=_MANY)
+    await exporter.start()
+    answers = [send(exporter, 2), send(exporter, 1), send(exporter, 4)]
+    store.open.clear()
+    await until(lambda: len(store.batches) >= 3)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(exporter.drain(), 0.05)
+    told = await asyncio.gather(*answers, return_exceptions=True)
+    assert [type(one) for one in told] == [StoreFailed, ShuttingDown, ShuttingDown]
+    assert exporter.waiting == 0
 
 
 async def test_a_request_is_never_split_over_batches() -> None:

@@ -195,7 +195,7 @@ TOLD_ABOVE = {
 
 @pytest.mark.parametrize("case", TOLD_ABOVE)
 def test_what_spans_above_calls_tell(case: str, outcomes: Callable[[str], list[Observation | NotACall]]) -> None:
-    told = {outcome.ancestor[4:] for outcome in outcomes(case) if isinstance(outcome, NotACall)}
+    told = {outcome.ancestor[4:8] for outcome in outcomes(case) if isinstance(outcome, NotACall)}
     assert told - {(None,) * 4} == TOLD_ABOVE[case]
 
 
@@ -230,7 +230,7 @@ def test_spans_without_a_telling_key_need_not_be_read(
         if isinstance(outcome, Observation):
             assert not LEAF_KEYS.isdisjoint(span.span.attributes)
         elif TELLING_KEYS.isdisjoint(span.span.attributes):
-            assert outcome.ancestor[4:] == (None,) * 4
+            assert outcome.ancestor[4:8] == (None,) * 4
             assert (outcome.certain, outcome.unrecognised) == (False, False)
 
 

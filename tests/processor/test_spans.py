@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.processor.conftest import CHAT, NOW, START, a_span, nanoseconds
-from usage_graph.observation import Ancestor, Observation
+from usage_graph.observation import Observation
 from usage_graph.processor import (
     WANTED,
     WANTED_RESOURCE,
@@ -343,7 +343,7 @@ def test_what_a_span_tells_of_the_calls_below_it(
     aside: Callable[..., NotACall], attributes: dict[str, Any], identity: tuple[str | None, ...]
 ) -> None:
     found = aside(attributes, parent_span_id=b"\3" * 8, project="acme").ancestor
-    assert found == Ancestor("acme", b"\1" * 16, b"\2" * 8, b"\3" * 8, *identity)
+    assert found == ("acme", b"\1" * 16, b"\2" * 8, b"\3" * 8, *identity, True)
 
 
 def test_what_a_resource_tells_of_the_calls_below_its_spans(aside: Callable[..., NotACall]) -> None:
@@ -353,14 +353,14 @@ def test_what_a_resource_tells_of_the_calls_below_its_spans(aside: Callable[...,
         "session.id": "a window",
         "usage_graph.project": "acme",
     }
-    assert aside({"http.route": "/"}, resource=around).ancestor[4:] == (None, "u", "a", None)
+    assert aside({"http.route": "/"}, resource=around).ancestor[4:8] == (None, "u", "a", None)
     assert aside({"http.route": "/", "user.id": "own"}, resource=around).ancestor.user_id == "own"
     assert aside({"http.route": "/"}, resource=around).ancestor.project == "acme"
 
 
 def test_the_spans_of_agents_whose_logs_count_tell_nothing(aside: Callable[..., NotACall]) -> None:
     told = aside({"user.id": "u", "conversation.id": "c"}, scope="codex_core", resource={"usage_graph.user": "u"})
-    assert told.ancestor[4:] == (None,) * 4
+    assert told.ancestor[4:8] == (None,) * 4
 
 
 def test_project(call: Call) -> None:

@@ -81,6 +81,13 @@ def test_requests_that_fail_and_are_sent_again_hand_over_the_same(spans: list[_S
     assert stored == worth_storing(spans)
 
 
+def test_a_span_that_tells_whom_calls_were_for_is_handed_over_at_once_and_again_when_its_trace_is_known() -> None:
+    """The store may know its trace: from another server, or from before a restart."""
+    lineage, telling = Lineage(), plain(1).ancestor._replace(user_id="ada")
+    assert [*lineage.above(telling, certain=False)] == [telling._replace(certain=False)]
+    assert [*take(lineage, call())] == [telling]
+
+
 def test_a_repeated_span_waits_once() -> None:
     lineage = Lineage(waiting=2)
     for _ in range(5):

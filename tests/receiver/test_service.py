@@ -215,7 +215,9 @@ async def test_a_certain_span_is_kept_at_once_and_plain_ones_wait() -> None:
     sink = _Sink()
     receiving = service_of(sink)  # type: ignore[arg-type]
     await send(receiving, user_span(1), other_span(2, parent_span_id=b"\1\2"))
-    assert sink.items == []
+    # What tells whom calls are for may be above one that the store knows.
+    assert [item.certain for item in sink.items if isinstance(item, Ancestor)] == [False]
+    sink.items.clear()
     await send(receiving, agent_span(3))
     assert sink.ancestors == {1, 2, 3}
     agents = {one.agent for one in sink.items if isinstance(one, Ancestor)}

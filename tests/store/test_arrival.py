@@ -326,7 +326,7 @@ def _span_of(item: Item) -> bytes:
 def _ambiguous(items: Sequence[Item]) -> bool:
     """Whether what belongs together depends on what is known first: an id says one thing, and a span above another.
 
-    Or a span that measured nothing has several calls below it, and is of one of them.
+    Or a span has several calls below it, and is of one of them.
     """
     calls = {item.key: linking.seen(item) for item in items if isinstance(item, Observation)}
     ids = {item.key: item.response_id for item in items if isinstance(item, Observation)}
@@ -337,9 +337,8 @@ def _ambiguous(items: Sequence[Item]) -> bool:
             homes[key] |= homes[other]
             homes.update(dict.fromkeys(homes[key], homes[key]))
     sizes = [{calls[key].record.input_tokens for key in home} - {None} for home in homes.values()]
-    roofs = [key for key, one in calls.items() if not linking.measured(one.record)]
     return any(len(size) > 1 for size in sizes) or any(
-        sum(inner.parent == key for inner in calls.values()) > 1 for key in roofs
+        sum(inner.parent == key for inner in calls.values()) > 1 for key in calls
     )
 
 
@@ -368,6 +367,50 @@ async def test_a_call_inside_another_one_was_for_the_same(database: str) -> None
             await empty(connection)
         found, _ = await end(database, batches)
         assert [(one.agent, one.user_id) for one in found] == [("planner", "ada")] * 2
+
+
+async def test_a_doubtful_span_is_kept_where_something_stored_is_below_it(database: str) -> None:
+    doubtful = above(9, user_id="ada")._replace(certain=False)
+    stranger = above(8, user_id="eve")._replace(certain=False)
+    async with connected(database) as connection, writing(database) as writer:
+        await writer.write([stranger])
+        await writer.write([observed(1, 9), stranger])
+        await writer.write([doubtful, stranger])
+        found = await records(connection)
+        kept = await connection.fetch("SELECT user_id FROM usage_ancestor")
+    assert [one.user_id for one in found] == ["ada"]
+    assert [tuple(row) for row in kept] == [("ada",)]
+
+
+async def test_calls_below_a_measured_one_are_one_only_by_their_ids(database: str) -> None:
+    roof = observed(1, response_id="resp_00000001")
+    below = [observed(number, 1, response_id=f"resp_0000000{number}") for number in (2, 3)]
+    for batches in ([[roof, *below]], [[roof], below[:1], below[1:]], [below, [roof]]):
+        async with connected(database) as connection:
+            await empty(connection)
+        found, _ = await end(database, batches)
+        assert len(found) == 2
+
+
+async def test_an_id_that_is_handed_out_again_is_another_call(database: str) -> None:
+    first = observed(1, response_id="chatcmpl-12345678")
+    again = observed(
+        2,
+        response_id="chatcmpl-12345678",
+        trace_id=b"\2" * 16,
+        input_tokens=999,
+        started_at=BASE + timedelta(days=5),
+    )
+    for batches in ([[first, again]], [[first], [again]], [[again], [first]]):
+        async with connected(database) as connection:
+            await empty(connection)
+        found, _ = await end(database, batches)
+        assert len(found) == 2
+
+
+async def test_only_what_a_span_above_told_is_counted_as_completed(database: str) -> None:
+    _, told = await end(database, [[observed(1, user_id="ada")], [observed(2, 1, agent="planner")]])
+    assert told.completed == 0
 
 
 async def test_a_repeated_span_above_prices_nothing_anew(postgresql: str) -> None:

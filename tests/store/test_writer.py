@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tests.records import BASE, record, usage_records
 from tests.rollups import assert_exact, assert_exact_before_and_after_refresh
 from tests.store.database import as_it_is, connected, put
-from usage_graph.errors import RefusedRecords, StoreUnavailable
+from usage_graph.errors import RefusedRecords, StoreFailed, StoreUnavailable
+from usage_graph.store.connect import again
 from usage_graph.store.writer import open_writer
 from usage_graph.usage import UsageRecord
 
@@ -183,3 +184,50 @@ async def test_connections_that_were_cut_are_replaced(several_backends: str) -> 
                 continue
     await connection.close()
     assert len(await stored(several_backends)) == 2
+
+
+@pytest.mark.parametrize(("failures", "runs"), [(0, 1), (2, 3)])
+async def test_a_transaction_that_was_taken_back_is_run_again(failures: int, runs: int) -> None:
+    left = [asyncpg.DeadlockDetectedError("taken back")] * failures
+    ran = []
+
+    async def transaction() -> str:
+        ran.append(1)
+        if left:
+            raise left.pop()
+        return "done"
+
+    assert await again(transaction) == "done"
+    assert len(ran) == runs
+
+
+async def test_it_is_not_run_for_ever() -> None:
+    async def transaction() -> None:
+        raise asyncpg.SerializationError("taken back")
+
+    with pytest.raises(asyncpg.SerializationError):
+        await again(transaction)
+
+
+async def test_what_takes_too_long_is_told_from_a_database_that_is_away(postgresql: str) -> None:
+    async with (
+        connected(postgresql) as connection,
+        open_writer(postgresql, mode="copy", connections=1, price=as_it_is) as writer,
+    ):
+        await put(writer, [record()])
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$; "
+            "CREATE TRIGGER slow AFTER INSERT ON usage_record FOR EACH STATEMENT EXECUTE FUNCTION slow()"
+        )
+        writing = asyncio.create_task(put(writer, [record(span_id=b"\2" * 8)]))
+        cancel = (
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = $1 AND wait_event = 'PgSleep' AND pid <> pg_backend_pid()"
+        )
+        async with asyncio.timeout(30):
+            while not await connection.fetchval(cancel, name):  # noqa: ASYNC110 (PostgreSQL has no event for it)
+                await asyncio.sleep(0.02)
+        with pytest.raises(StoreFailed):
+            await writing

@@ -95,7 +95,10 @@ async def _reprice(given: argparse.Namespace, settings: "Settings", window: Wind
             planned = await compare(connection, wanted, price=price, tell=tell)
         number = sum(one.changed + one.split for one in planned.values())
         whole = sum(one.calls for one in planned.values())
-        print("\n".join([f"{whole:,} calls whose cost nobody reported.", *differences(planned)]))
+        print("\n".join([f"{whole:,} calls match whose cost nobody reported.", *differences(planned)]))
+        if not whole:
+            print("Nothing is to be changed.")
+            return 0
         if not number:
             print("All of them cost what the prices say. Nothing is to be changed.")
             return 0

@@ -36,14 +36,15 @@ class Lineage:
     def above(self, ancestor: Ancestor, *, certain: bool) -> Iterable[Ancestor]:
         """The spans that are worth storing now that ``ancestor`` came; ``certain``: its trace is one with LLM calls.
 
-        Itself if its trace is known, and what waited for that; else none, and it waits.
+        Itself if its trace is known, and what waited for that; else it waits. What tells whom calls were for is handed
+        over all the same, as not certain: its trace may be known to the store, from before a restart or another server.
         """
         trace = ancestor.project, ancestor.trace_id
         if certain or trace in self._known:
             waited = self._learn(trace)
             return (*waited, ancestor) if self._admit(trace, 1) else waited
         self._wait(trace, ancestor)
-        return ()
+        return (ancestor._replace(certain=False),) if ancestor.telling else ()
 
     def give_back(self, ancestors: Iterable[Ancestor]) -> None:
         """Keep what was not stored after all until its trace is seen again, as its sender may not send all of it."""
@@ -51,7 +52,7 @@ class Lineage:
             trace = ancestor.project, ancestor.trace_id
             if trace in self._known:
                 self._known[trace] = max(0, self._known[trace] - 1)
-            self._wait(trace, ancestor)
+            self._wait(trace, ancestor._replace(certain=True))
 
     def _learn(self, trace: _Trace) -> tuple[Ancestor, ...]:
         if trace in self._known:

@@ -47,8 +47,7 @@ async def arrive(
     await stage_identities(connection, observations, new, mode=mode)
     projects = {one.record.project for one in observations.values()}.union(one.project for one in ancestors)
     await connection.execute(query("lock_projects"), sorted(projects))
-    above = [(a.project, a.key, a.parent, a.conversation, a.user_id, a.agent, a.channel) for a in ancestors]
-    below = await _store_above(connection, above)
+    below = await _store_above(connection, [_above(one) for one in await _worth_storing(connection, ancestors)])
     hits = [
         Hit(key, Kind(kind), Call(observations[key].record.project, started_at, record))
         for key, kind, started_at, record in await connection.fetch(query("find_known"), Kind.NESTED)
@@ -67,7 +66,7 @@ async def arrive(
     nested = linking.nestings(new, hits, known)
     found = [
         *linking.links(new, _ids(observations)),
-        *linking.links_to_stored(new, hits, stored),
+        *linking.links_to_stored(new, hits, known),
         *linking.nested_links(nested, known),
     ]
     observed: dict[Node, Sequence[Seen]] = {key: (one,) for key, one in new.items()}
@@ -103,6 +102,20 @@ def _ids(observations: Mapping[int, Observation]) -> Iterable[tuple[int, Kind, s
 
 _Above = tuple[str, int, int | None, str | None, str | None, str | None, str | None]
 """A row of ``usage_ancestor``."""
+
+
+def _above(a: Ancestor) -> _Above:
+    return a.project, a.key, a.parent, a.conversation, a.user_id, a.agent, a.channel
+
+
+async def _worth_storing(connection: Connection, ancestors: Sequence[Ancestor]) -> list[Ancestor]:
+    """Those that are certain, and those that something stored is right below."""
+    doubtful = [(one.project, one.key) for one in ancestors if not one.certain]
+    if not doubtful:
+        return [*ancestors]
+    rows = await connection.fetch(query("find_roots"), *zip(*doubtful, strict=True))
+    found = {(project, span) for project, span in rows}
+    return [one for one in ancestors if one.certain or (one.project, one.key) in found]
 
 
 async def _store_above(connection: Connection, rows: Sequence[_Above]) -> set[Call]:

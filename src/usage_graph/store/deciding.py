@@ -63,9 +63,9 @@ def decide(
         before = [Told(r.conversation, r.user_id, r.agent, r.channel) for r in (one.record for one in known)]
         if above or before:
             derived = all(one.source_derived for one in seen)
-            completed = merging.complete(record, [*above, *before], source_derived=derived)
-            outcome.completed[target.project] += completed != (known[0].record if known else record)
-            record = completed
+            before_that = known[0].record if known else record
+            outcome.completed[target.project] += any(told.adds_to(before_that) for told in above)
+            record = merging.complete(record, [*above, *before], source_derived=derived)
         _note(outcome, group, target, seen, record, known)
     return outcome
 

@@ -6,7 +6,7 @@ as long as each of them saw every call.
 """
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -20,7 +20,7 @@ from usage_graph.store.sql import query
 
 _SLACK = timedelta(milliseconds=5)
 """What clocks are read apart on the way into a call and out of it."""
-_NEAR = 20
+_NEAR = 50
 """So many calls that began before, and after, are compared with one."""
 
 
@@ -141,8 +141,12 @@ def _near(ours: Sequence[_Print], theirs: Sequence[_Print]) -> Iterator[tuple[_P
     """The pairs that may be of one call: of many that run at once the nearest few, or they would be all with all."""
     theirs = sorted(theirs, key=_started)
     starts = [one.started_at for one in theirs]
-    for one in ours:
-        middle = bisect_left(starts, one.started_at)
+    before: Counter[int] = Counter()
+    for one in sorted(ours, key=_started):
+        # Those that began together are each compared with others.
+        place = bisect_left(starts, one.started_at)
+        middle = place + before[place]
+        before[place] += 1
         yield from ((one, other) for other in theirs[max(0, middle - _NEAR) : middle + _NEAR] if _alike(one, other))
 
 

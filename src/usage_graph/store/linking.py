@@ -10,6 +10,8 @@ from usage_graph.usage import UsageRecord
 
 WINDOW = timedelta(days=7)
 """Two calls further apart are not one, whatever their ids: providers do not promise them to be unique for ever."""
+_AT_ONCE = timedelta(hours=1)
+"""As long as a call may take, and clocks may differ."""
 
 
 class Kind(IntEnum):
@@ -91,16 +93,18 @@ def links(new: Mapping[int, Seen], ids: Iterable[tuple[int, Kind, str]]) -> Iter
         if key in new:
             name = new[key].record.project, kind, value
             known = first.setdefault(name, key)
-            if not close(new[key].record, new[known].record.started_at):
+            if not close(new[key].record, new[known].record):
                 first[name] = key
             elif known != key:
                 yield Link(_REASONS[kind], known, key)
 
 
-def links_to_stored(new: Mapping[int, Seen], hits: Iterable[Hit], stored: Mapping[Call, object]) -> Iterator[Link]:
+def links_to_stored(
+    new: Mapping[int, Seen], hits: Iterable[Hit], stored: Mapping[Call, Sequence[Seen]]
+) -> Iterator[Link]:
     """Those by id between what has just come and what is in the store."""
     for key, kind, call in hits:
-        if kind in _REASONS and key in new and call in stored and close(new[key].record, call.started_at):
+        if kind in _REASONS and key in new and any(close(new[key].record, one.record) for one in stored.get(call, ())):
             yield Link(_REASONS[kind], call, key)
 
 
@@ -129,15 +133,15 @@ def nestings(new: Mapping[int, Seen], hits: Iterable[Hit], stored: Mapping[Call,
 def nested_links(found: Iterable[Nesting], stored: Mapping[Call, Sequence[Seen]]) -> Iterator[Link]:
     """Those between spans of calls and the ones right above them.
 
-    A span that measured nothing is of one call with one that did right below it, not with several: they are calls that
-    somebody put under one roof.
+    A span is of one call with one that measured right below it, not with several: unless they share an id, those are
+    calls that somebody put under one roof.
     """
     housed = {inner.parent for known in stored.values() for inner in known if measured(inner.record)}
     housed &= {outer.key for known in stored.values() if len(known) > 1 for outer in known}
     for outer, inner, link in found:
         if not nested(inner, outer):
             continue
-        if measured(inner.record) and not measured(outer.record):
+        if measured(inner.record):
             if outer.key in housed:
                 continue
             housed.add(outer.key)
@@ -152,8 +156,14 @@ def _around(found: Seen, known: Sequence[Seen]) -> Iterator[tuple[Seen, Seen]]:
     yield from pairs or ((one, found) for one in known)
 
 
-def close(record: UsageRecord, at: datetime) -> bool:
-    return abs(record.started_at - at) <= WINDOW
+def close(one: UsageRecord, other: UsageRecord) -> bool:
+    """Whether two observations with one id are of one call: within a week, and of one size unless at the same time.
+
+    Instrumentations count differently, and servers hand out ids again.
+    """
+    apart = abs(one.started_at - other.started_at)
+    agree = not measured(one) or not measured(other) or _same_size(one, other)
+    return apart <= (WINDOW if agree else _AT_ONCE)
 
 
 def nested(inner: Seen, outer: Seen) -> bool:

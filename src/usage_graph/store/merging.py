@@ -150,6 +150,9 @@ class Told(NamedTuple):
     agent: str | None
     channel: str | None
 
+    def adds_to(self, record: UsageRecord) -> bool:
+        return any(value is not None and getattr(record, name) is None for name, value in self._asdict().items())
+
 
 def incomplete(record: UsageRecord) -> bool:
     """Whether a span above could add anything."""

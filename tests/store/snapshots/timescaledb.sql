@@ -705,7 +705,14 @@ BEGIN
     END LOOP;
     LOOP
         DELETE FROM usage_observation WHERE ctid = ANY (ARRAY(
-            SELECT o.ctid FROM usage_observation AS o WHERE o.seen_at < now() - INTERVAL '7 days' LIMIT 10000
+            SELECT o.ctid FROM usage_observation AS o
+            WHERE o.seen_at < now() - INTERVAL '7 days' AND NOT EXISTS (
+                -- Of a call all are kept or none: some of them would be taken for all.
+                SELECT FROM usage_observation AS n
+                WHERE n.project = o.project AND n.call_started_at = o.call_started_at AND n.call = o.call
+                    AND n.seen_at >= now() - INTERVAL '7 days'
+            )
+            LIMIT 10000
         ));
         EXIT WHEN NOT found;
         COMMIT;

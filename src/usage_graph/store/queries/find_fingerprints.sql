@@ -29,6 +29,7 @@ CROSS JOIN LATERAL (
                 told.project = f.project AND told.call_started_at = f.call_started_at AND told.call = f.call
                 AND told.scope = given.scope
         )
-    ORDER BY abs(extract(epoch FROM f.started_at - given.started_at)), f.call_started_at, f.call
-    LIMIT 20
+    -- Of those that are as near, others for each of the given ones.
+    ORDER BY abs(extract(epoch FROM f.started_at - given.started_at)), f.call # given.observation
+    LIMIT 100
 ) AS near
