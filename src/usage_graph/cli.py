@@ -167,10 +167,10 @@ def _copy(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     from usage_graph import database
     from usage_graph.report.copying import summary
-    from usage_graph.report.progress import shown
+    from usage_graph.report.progress import shown, stand_of
 
     started = time.monotonic()
-    with shown(Console(stderr=True)) as tell:
+    with shown(Console(stderr=True), stand_of) as tell:
         copied = asyncio.run(database.copy(settings, to=to, tell=tell))
     print("\n".join(summary(copied, seconds=time.monotonic() - started)))
     return 1 if any(project.differs for project in copied.projects.values()) else 0

@@ -9,8 +9,9 @@ from rich.console import Console
 from usage_graph.importing.call import Call
 from usage_graph.importing.importer import Imported, Progress
 from usage_graph.importing.sender import Answer
-from usage_graph.importing.summary import shown, summary
+from usage_graph.importing.summary import stand_of, summary
 from usage_graph.importing.tally import Tally
+from usage_graph.report.progress import shown
 
 AT = datetime(2026, 10, 5, 9, tzinfo=UTC)
 
@@ -94,7 +95,7 @@ def test_no_list_is_long_and_no_name_writes_to_the_terminal() -> None:
 
 def test_without_a_terminal_a_line_is_said_now_and_then() -> None:
     there, now = console(terminal=False), 0.0
-    with shown(there, clock=lambda: now) as tell:
+    with shown(there, stand_of, clock=lambda: now) as tell:
         for now in range(1, 12):
             tell(Progress(read=now * 10**6, whole=10**8, calls=0, sent=0))
         now = 31
@@ -105,9 +106,9 @@ def test_without_a_terminal_a_line_is_said_now_and_then() -> None:
 
 def test_in_a_terminal_there_is_a_bar_that_goes_away() -> None:
     there = console(terminal=True)
-    with shown(there) as tell:
+    with shown(there, stand_of) as tell:
         tell(Progress(read=25, whole=100, calls=1, sent=0))
-    with shown(there) as tell:
+    with shown(there, stand_of) as tell:
         tell(Progress(read=100, whole=100, calls=800, sent=600, known=800))
 
     assert "Reading" in said(there)

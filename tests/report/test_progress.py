@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from usage_graph.report.progress import shown
+from usage_graph.report.progress import shown, stand_of
 from usage_graph.store.copy import Progress, Step
 
 
@@ -19,7 +19,7 @@ def said(there: Console) -> str:
 
 def test_without_a_terminal_a_line_is_said_now_and_then() -> None:
     there, now = console(terminal=False), 0.0
-    with shown(there, clock=lambda: now) as tell:
+    with shown(there, stand_of, clock=lambda: now) as tell:
         tell(Progress(Step.COMPARING))
         for now in range(1, 26):
             tell(Progress(Step.RECORDS, now * 1000, 26000))
@@ -35,7 +35,7 @@ def test_without_a_terminal_a_line_is_said_now_and_then() -> None:
 
 def test_in_a_terminal_there_is_a_bar_that_goes_away() -> None:
     there = console(terminal=True)
-    with shown(there) as tell:
+    with shown(there, stand_of) as tell:
         tell(Progress(Step.RECORDS, 1000, 4000))
 
     assert "Copying calls" in said(there)

@@ -56,7 +56,8 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from usage_graph.importing.importer import Importer, history
     from usage_graph.importing.records import Format
     from usage_graph.importing.sender import Sender
-    from usage_graph.importing.summary import shown, summary
+    from usage_graph.importing.summary import stand_of, summary
+    from usage_graph.report.progress import shown
 
     console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
@@ -69,7 +70,7 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         given.endpoint or f"http://{host}:{settings.port}", project=given.project, key=settings.api_key, wait=wait
     )
     started = time.monotonic()
-    with shown(console) as tell:
+    with shown(console, stand_of) as tell:
         importer = Importer(
             history=history(given.kind, format=Format(given.format) if given.format else None),
             send=None if given.dry_run else sender.send,

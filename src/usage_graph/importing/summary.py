@@ -1,67 +1,21 @@
 """An import in the terminal: how far it is, and what came of it."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-
 from usage_graph.importing.importer import Imported, Progress, Sum
 from usage_graph.report.numbers import plain
+from usage_graph.report.progress import Stand
 from usage_graph.report.text import printable
 
-_EVERY = 10.0
-"""Seconds between two lines where there is no terminal."""
 _MODELS = 20
 """Models that are told apart."""
 _REASONS = 10
 
 
-@contextmanager
-def shown(console: Console, *, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[Progress], None]]:
-    """What an import tells its progress to: a bar in a terminal, else a line now and then."""
-    if not console.is_terminal:
-        yield _lines(console, clock)
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[amount]}"),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
+def stand_of(progress: Progress) -> Stand:
+    """How far an import is: by calls where all are known, else by bytes of its files."""
+    done, whole = (progress.sent, progress.known) if progress.known else (progress.read, progress.whole)
+    return Stand(
+        "Sending" if progress.sent else "Reading", min(done, whole) if whole else done, whole, _amount(progress)
     )
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("Reading", total=None, amount="")
-
-        def tell(progress: Progress) -> None:
-            done, whole = (progress.sent, progress.known) if progress.known else (progress.read, progress.whole)
-            bar.update(
-                task,
-                description=_named(progress),
-                completed=min(done, whole) if whole else done,
-                total=whole or None,
-                amount=_amount(progress),
-            )
-
-        yield tell
-
-
-def _lines(console: Console, clock: Callable[[], float]) -> Callable[[Progress], None]:
-    said = clock()
-
-    def tell(progress: Progress) -> None:
-        nonlocal said
-        if clock() - said >= _EVERY:
-            said = clock()
-            console.print(f"{_named(progress)}: {_amount(progress)}", highlight=False, soft_wrap=True)
-
-    return tell
-
-
-def _named(progress: Progress) -> str:
-    return "Sending" if progress.sent else "Reading"
 
 
 def _amount(progress: Progress) -> str:

@@ -77,7 +77,7 @@ async def _reprice(given: argparse.Namespace, settings: "Settings", window: Wind
     from usage_graph.prices import read_file
     from usage_graph.pricing.page import differences
     from usage_graph.processor import Pricing, providers
-    from usage_graph.report.progress import shown
+    from usage_graph.report.progress import shown, stand_of
     from usage_graph.store.prices import read_prices
     from usage_graph.store.reprice import Wanted, compare, every_project, kept, opened, reprice
 
@@ -91,7 +91,7 @@ async def _reprice(given: argparse.Namespace, settings: "Settings", window: Wind
         provider = (providers.fold(given.provider) or given.provider) if given.provider else None
         wanted = Wanted(present, projects, given.model, provider)
         console = Console(stderr=True)
-        with shown(console) as tell:
+        with shown(console, stand_of) as tell:
             planned = await compare(connection, wanted, price=price, tell=tell)
         number = sum(one.changed + one.split for one in planned.values())
         whole = sum(one.calls for one in planned.values())
@@ -107,7 +107,7 @@ async def _reprice(given: argparse.Namespace, settings: "Settings", window: Wind
         if not (given.yes or _agreed(number)):
             print("Nothing was changed.")
             return 1
-        with shown(console) as tell:
+        with shown(console, stand_of) as tell:
             changed = await reprice(connection, wanted, price=price, tell=tell)
         print(f"Changed {sum(one.changed + one.split for one in changed.values()):,} calls.")
         return 0

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -25,11 +25,30 @@ class Progress(Protocol):
     def whole(self) -> int: ...
 
 
+class Stand(NamedTuple):
+    """``done`` of ``whole`` (0: nobody knows) in a bar, and in words."""
+
+    title: str
+    done: int
+    whole: int
+    amount: str
+
+
+def stand_of(progress: Progress) -> Stand:
+    amount = f"{progress.done:,} of {progress.whole:,}" if progress.whole else ""
+    return Stand(str(progress.step).capitalize(), progress.done, progress.whole, amount)
+
+
+Told = TypeVar("Told")
+
+
 @contextmanager
-def shown(console: Console, *, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[[Progress], None]]:
+def shown(
+    console: Console, stand: Callable[[Told], Stand], *, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[Told], None]]:
     """What work tells its progress to: a bar in a terminal, else a line now and then."""
     if not console.is_terminal:
-        yield _lines(console, clock)
+        yield _lines(console, stand, clock)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -41,34 +60,21 @@ def shown(console: Console, *, clock: Callable[[], float] = time.monotonic) -> I
     with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None, amount="")
 
-        def tell(progress: Progress) -> None:
-            bar.update(
-                task,
-                description=_named(progress),
-                completed=progress.done,
-                total=progress.whole or None,
-                amount=_amount(progress),
-            )
+        def tell(progress: Told) -> None:
+            title, done, whole, amount = stand(progress)
+            bar.update(task, description=title, completed=done, total=whole or None, amount=amount)
 
         yield tell
 
 
-def _lines(console: Console, clock: Callable[[], float]) -> Callable[[Progress], None]:
+def _lines(console: Console, stand: Callable[[Told], Stand], clock: Callable[[], float]) -> Callable[[Told], None]:
     said = clock()
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: Told) -> None:
         nonlocal said
         if clock() - said >= _EVERY:
             said = clock()
-            amount = _amount(progress)
-            console.print(f"{_named(progress)}{f': {amount}' if amount else ''}", highlight=False, soft_wrap=True)
+            title, _, _, amount = stand(progress)
+            console.print(f"{title}{f': {amount}' if amount else ''}", highlight=False, soft_wrap=True)
 
     return tell
-
-
-def _named(progress: Progress) -> str:
-    return str(progress.step).capitalize()
-
-
-def _amount(progress: Progress) -> str:
-    return f"{progress.done:,} of {progress.whole:,}" if progress.whole else ""
