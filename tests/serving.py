@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import re
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,12 @@ START_LINE = re.compile(r"usage-graph: PostgreSQL \d+\.\d+\S*(, TimescaleDB \S+)
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody uses now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A TCP port of loopback that nobody uses now; not one of those that systems give to clients meanwhile."""
+    while True:
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", random.randint(10_240, 32_000)))  # noqa: S311
+            port: int = sock.getsockname()[1]
+            return port
 
 
 class Server:

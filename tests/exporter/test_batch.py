@@ -1,5 +1,6 @@
 from tests.exporter.store import call
 from usage_graph.exporter.batch import Batch, Waiting, distinct
+from usage_graph.observation import Ancestor
 
 
 def _batch(*sizes: int) -> Batch[None]:
@@ -32,6 +33,12 @@ def test_a_full_batch_is_due_at_once() -> None:
 def test_the_first_sending_of_a_span_wins() -> None:
     first, again, other = call(1), call(1)._replace(scope="another"), call(2)
     assert distinct([[first, other], [again, call(3)]]) == [first, other, call(3)]
+
+
+def test_a_doubtful_span_that_has_become_certain_is_certain() -> None:
+    certain = Ancestor("p", b"\1" * 16, b"\2" * 8, user_id="ada")
+    doubtful = certain._replace(certain=False)
+    assert distinct([[doubtful, call(1)], [certain, doubtful]]) == [certain, call(1)]
 
 
 def test_the_same_span_in_two_projects_is_two_calls() -> None:

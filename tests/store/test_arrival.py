@@ -376,10 +376,11 @@ async def test_a_doubtful_span_is_kept_where_something_stored_is_below_it(databa
         await writer.write([stranger])
         await writer.write([observed(1, 9), stranger])
         await writer.write([doubtful, stranger])
+        await writer.write([above(7, user_id="ada")._replace(certain=False), observed(2, 7)])
         found = await records(connection)
         kept = await connection.fetch("SELECT user_id FROM usage_ancestor")
-    assert [one.user_id for one in found] == ["ada"]
-    assert [tuple(row) for row in kept] == [("ada",)]
+    assert [one.user_id for one in found] == ["ada", "ada"]
+    assert [tuple(row) for row in kept] == [("ada",), ("ada",)]
 
 
 async def test_calls_below_a_measured_one_are_one_only_by_their_ids(database: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from usage_graph.observation import Item, Observation
+from usage_graph.observation import Ancestor, Item, Observation
 
 Key = tuple[str, bytes, bytes]
 """What an item is identified by: project, trace id, span id."""
@@ -48,9 +48,14 @@ def key_of(item: Item) -> Key:
 
 
 def distinct(requests: Iterable[Sequence[Item]]) -> list[Item]:
-    """All items in order, without those whose key came before: the first sending of a span wins."""
+    """All items in order, without those whose key came before: the first sending of a span wins.
+
+    Unless it was doubtful then, and has become certain.
+    """
     found: dict[Key, Item] = {}
     for items in requests:
         for item in items:
-            found.setdefault(key_of(item), item)
+            known = found.setdefault(key_of(item), item)
+            if isinstance(known, Ancestor) and not known.certain:
+                found[key_of(item)] = item
     return list(found.values())

@@ -4,7 +4,7 @@ All of it in one transaction, during which nobody else adds to the same projects
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -47,7 +47,9 @@ async def arrive(
     await stage_identities(connection, observations, new, mode=mode)
     projects = {one.record.project for one in observations.values()}.union(one.project for one in ancestors)
     await connection.execute(query("lock_projects"), sorted(projects))
-    below = await _store_above(connection, [_above(one) for one in await _worth_storing(connection, ancestors)])
+    arriving = {one.parent for one in new.values()} | {one.parent for one in ancestors}
+    worth = await _worth_storing(connection, ancestors, arriving)
+    below = await _store_above(connection, [_above(one) for one in worth])
     hits = [
         Hit(key, Kind(kind), Call(observations[key].record.project, started_at, record))
         for key, kind, started_at, record in await connection.fetch(query("find_known"), Kind.NESTED)
@@ -108,8 +110,11 @@ def _above(a: Ancestor) -> _Above:
     return a.project, a.key, a.parent, a.conversation, a.user_id, a.agent, a.channel
 
 
-async def _worth_storing(connection: Connection, ancestors: Sequence[Ancestor]) -> list[Ancestor]:
-    """Those that are certain, and those that something stored is right below."""
+async def _worth_storing(
+    connection: Connection, ancestors: Sequence[Ancestor], arriving: Container[int | None]
+) -> list[Ancestor]:
+    """Those that are certain, and those that something is right below: stored, or ``arriving`` (by their parents)."""
+    ancestors = [one._replace(certain=True) if one.key in arriving else one for one in ancestors]
     doubtful = [(one.project, one.key) for one in ancestors if not one.certain]
     if not doubtful:
         return [*ancestors]
