@@ -21,6 +21,11 @@ class MergeReason(StrEnum):
     """Two instrumentations of one process saw calls of the same size at the same time."""
 
 
+def derived_source(agent: str | None, operation: str) -> str:
+    """The source of a call that nobody named one for."""
+    return "agent" if agent else operation
+
+
 class Observation(NamedTuple):
     """One instrumentation's word on one call.
 

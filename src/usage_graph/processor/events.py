@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from usage_graph.observation import Observation
+from usage_graph.observation import Observation, derived_source
 from usage_graph.processor import providers
 from usage_graph.processor.agents import (
     EVENT_RULES,
@@ -137,7 +137,7 @@ class EventProcessor:
             duration_us=duration_us,
             failed=rule.failed,
             error_type=(said.error_type or said.http_error) if rule.failed else None,
-            source=source or ("agent" if agent else "chat"),
+            source=source or derived_source(agent, "chat"),
             operation="chat",
             name=said.name or around.name,
             agent=agent,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from usage_graph.observation import Ancestor, Observation
+from usage_graph.observation import Ancestor, Observation, derived_source
 from usage_graph.processor import leaf, providers
 from usage_graph.processor.charges import reported
 from usage_graph.processor.cost import UNKNOWN, Pricing
@@ -163,7 +163,7 @@ class Processor:
             _duration_us(span),
             failed,
             found.error_type,
-            source or ("agent" if agent else operation),
+            source or derived_source(agent, operation),
             operation,
             found.name or around.name,
             agent,

@@ -67,7 +67,7 @@ async def arrive(
     known = {call: one.seen for call, one in stored.items()}
     nested = linking.nestings(new, hits, known)
     found = [
-        *linking.links(new, _ids(observations)),
+        *linking.links(new, _ids((key, observations[key]) for key in new)),
         *linking.links_to_stored(new, hits, known),
         *linking.nested_links(nested, known),
     ]
@@ -94,8 +94,8 @@ async def arrive(
     return _written(outcome, Counter(observations[key].record.project for key in repeated), needed, new)
 
 
-def _ids(observations: Mapping[int, Observation]) -> Iterable[tuple[int, Kind, str]]:
-    for key, one in observations.items():
+def _ids(observations: Iterable[tuple[int, Observation]]) -> Iterable[tuple[int, Kind, str]]:
+    for key, one in observations:
         if one.response_id is not None:
             yield key, Kind.RESPONSE, one.response_id
         if one.request_id is not None:
@@ -158,8 +158,8 @@ async def _get_stored(connection: Connection, calls: Iterable[Call]) -> dict[Cal
     for row in await connection.fetch(_GET_CALLS, *wanted):
         record = UsageRecord(*tuple(row)[:_WIDTH])
         call = call_of(record)
-        alone = (_seen(record, row),)
-        found[call] = Stored(record, tuple(kept[call]) or alone, call in kept and bool(kept[call]))
+        seen = tuple(kept[call]) if call in kept else (_seen(record, row),)
+        found[call] = Stored(record, seen, call in kept)
     return found
 
 
@@ -198,6 +198,8 @@ async def _apply(connection: Connection, outcome: Outcome, repeated: Iterable[in
             (one.record.project, one.record.trace_id + one.record.span_id, flags) for one, flags in outcome.flagged
         ]
         await connection.execute(query("flag_identities"), *zip(*flagged, strict=True))
+    if not outcome.changed and not outcome.kept:
+        return
     await unstage(connection)
     await change(connection, outcome.changed, mode=mode)
     if outcome.kept:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from usage_graph.observation import MergeReason, Observation
 from usage_graph.store.connect import Connection
-from usage_graph.store.linking import Call, Group, Link, Node
+from usage_graph.store.linking import Call, Group, Link, Node, measured
 from usage_graph.store.sql import query
 
 _SLACK = timedelta(milliseconds=5)
@@ -40,10 +40,9 @@ def _print_of(one: Observation) -> _Print | None:
     record = one.record
     if not one.instance or not one.scope:
         return None
-    measured = bool(record.input_tokens or record.output_tokens)
-    if not measured and not record.failed:
+    if not measured(record) and not record.failed:
         return None
-    what = f"{one.instance}\0{record.input_tokens if measured else 'failed'}"
+    what = f"{one.instance}\0{record.input_tokens if measured(record) else 'failed'}"
     return _Print(
         one.key,
         record.project,

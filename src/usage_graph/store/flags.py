@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from usage_graph.observation import derived_source
 from usage_graph.store.linking import Seen
-from usage_graph.store.merging import derived_source
 from usage_graph.usage import UsageRecord
 
 _TRUSTED = 1

@@ -1,7 +1,7 @@
 """Which observations are of one call. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -23,7 +23,6 @@ class Kind(IntEnum):
     NESTED = 4
 
 
-_NEVER = datetime(1, 1, 1, tzinfo=UTC)
 _REASONS = {Kind.RESPONSE: MergeReason.RESPONSE_ID, Kind.REQUEST: MergeReason.REQUEST_ID}
 
 
@@ -89,14 +88,13 @@ class Group(NamedTuple):
 def links(new: Mapping[int, Seen], ids: Iterable[tuple[int, Kind, str]]) -> Iterator[Link]:
     """The links by id among observations that have just come. ``ids``: what they are known by besides their keys."""
     first: dict[tuple[str, Kind, str], int] = {}
-    for key, kind, value in sorted(ids, key=lambda one: new[one[0]].record.started_at if one[0] in new else _NEVER):
-        if key in new:
-            name = new[key].record.project, kind, value
-            known = first.setdefault(name, key)
-            if not close(new[key].record, new[known].record):
-                first[name] = key
-            elif known != key:
-                yield Link(_REASONS[kind], known, key)
+    for key, kind, value in sorted(ids, key=lambda one: new[one[0]].record.started_at):
+        name = new[key].record.project, kind, value
+        known = first.setdefault(name, key)
+        if not close(new[key].record, new[known].record):
+            first[name] = key
+        elif known != key:
+            yield Link(_REASONS[kind], known, key)
 
 
 def links_to_stored(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from usage_graph.observation import derived_source
 from usage_graph.store.linking import Seen, measured
 from usage_graph.usage import UsageRecord
 
@@ -69,11 +70,6 @@ def fold(observations: Sequence[Seen], price: Price) -> UsageRecord:
             output_cost_nano=reported.output_cost_nano,
         )
     return price(folded)
-
-
-def derived_source(agent: str | None, operation: str) -> str:
-    """The source of a call that nobody named one for."""
-    return "agent" if agent is not None else operation
 
 
 def _first(values: Iterable[str | None]) -> str | None:
