@@ -13,9 +13,8 @@ from itertools import pairwise
 from usage_graph.errors import BeforeRecords
 from usage_graph.health import Count, IngestHealth, Merged, Outcome, Rejected, Unrecognised
 from usage_graph.observation import MergeReason
-from usage_graph.usage import (
+from usage_graph.question import (
     Breakdown,
-    CallStatus,
     Consumer,
     ConsumerKind,
     Dimension,
@@ -23,7 +22,6 @@ from usage_graph.usage import (
     Filter,
     Freshness,
     Group,
-    Metric,
     PageRequest,
     RecordField,
     RecordKey,
@@ -33,10 +31,9 @@ from usage_graph.usage import (
     Series,
     SeriesGroup,
     StringFilter,
-    Totals,
     UnpricedModel,
-    UsageRecord,
 )
+from usage_graph.usage import CallStatus, Metric, Totals, UsageRecord
 
 FINEST = {
     frozenset({"source", "model", "provider", "operation"}): timedelta(minutes=15),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.graph.api import NOW, Api
 from usage_graph.errors import BadCursor
 from usage_graph.graph.cursors import fingerprint, read_cursor, read_global_id, write_cursor, write_global_id
-from usage_graph.usage import RecordKey
+from usage_graph.question import RecordKey
 from usage_graph.window import Window
 
 QUESTION = fingerprint("question")

@@ -13,9 +13,10 @@ from tests.records import BASE, usage_records
 from tests.rollups import refresh_all
 from tests.store.database import as_it_is, put
 from tests.store.test_reader import ZONES, windows
+from usage_graph.question import ConsumerKind, Dimension, RecordField
 from usage_graph.store.reader import open_reader
 from usage_graph.store.writer import open_writer
-from usage_graph.usage import CallStatus, ConsumerKind, Dimension, Metric, RecordField, UsageRecord, record_id
+from usage_graph.usage import CallStatus, Metric, UsageRecord, record_id
 from usage_graph.window import Window
 
 _projects = itertools.count()

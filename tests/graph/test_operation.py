@@ -8,7 +8,7 @@ import pytest
 from tests.graph.api import NOW, Api
 from usage_graph.errors import QueryUnavailable
 from usage_graph.graph.operation import Operation, Snapshot
-from usage_graph.usage import Scope
+from usage_graph.question import Scope
 
 WINDOW = 'window: { last: "P60D" }'
 EVERYTHING = """

@@ -13,7 +13,8 @@ from tests.graph.api import NOW, Api
 from tests.model import page_of
 from tests.records import BASE, record, usage_records
 from usage_graph.graph.schema import sdl
-from usage_graph.usage import Direction, PageRequest, RecordField, RecordOrder, UsageRecord
+from usage_graph.question import Direction, PageRequest, RecordField, RecordOrder
+from usage_graph.usage import UsageRecord
 
 RECORD = build_schema(sdl()).type_map["UsageRecord"]
 assert isinstance(RECORD, GraphQLObjectType)

@@ -6,8 +6,9 @@ from tests.graph.api import Api
 from tests.rollups import refresh_all
 from tests.store.database import write
 from usage_graph.graph.schema import example_operations
+from usage_graph.question import ConsumerKind, Dimension, RecordField
 from usage_graph.store.reader import open_reader
-from usage_graph.usage import ConsumerKind, Dimension, Metric, RecordField, UsageRecord
+from usage_graph.usage import Metric, UsageRecord
 
 TOTALS = (
     "totals { calls failedCalls inputTokens outputTokens cost unpricedCalls unmeasuredCalls credits avgDurationMs "

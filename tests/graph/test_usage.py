@@ -9,7 +9,8 @@ import pytest
 from tests.graph.api import NOW, Api
 from tests.model import sum_of
 from tests.records import record
-from usage_graph.usage import Dimension, Metric, UsageRecord, from_nano
+from usage_graph.question import Dimension
+from usage_graph.usage import Metric, UsageRecord, from_nano
 
 TOTALS = (
     "calls failedCalls inputTokens outputTokens totalTokens cacheReadTokens cacheWriteTokens reasoningTokens cost "

@@ -13,11 +13,7 @@ import pytest
 from tests.conftest import ENGINES, fresh
 from tests.rollups import refresh
 from tests.store.database import connected
-from usage_graph.store.cells import SUMS, Parameters, cells
-from usage_graph.store.connect import Connection, connect
-from usage_graph.store.pages import list_page
-from usage_graph.store.sql import query
-from usage_graph.usage import (
+from usage_graph.question import (
     Dimension,
     Direction,
     Filter,
@@ -28,6 +24,10 @@ from usage_graph.usage import (
     Scope,
     StringFilter,
 )
+from usage_graph.store.cells import SUMS, Parameters, cells
+from usage_graph.store.connect import Connection, connect
+from usage_graph.store.pages import list_page
+from usage_graph.store.sql import query
 from usage_graph.window import Bucket, Window, boundaries, time_zone
 
 END = datetime(2026, 11, 22, 3, 7, 13, tzinfo=UTC)

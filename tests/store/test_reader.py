@@ -17,23 +17,20 @@ from tests.records import BASE, record, usage_records
 from tests.rollups import refresh_all
 from tests.store.database import as_it_is, put
 from usage_graph.errors import QueryTimeout, QueryUnavailable
-from usage_graph.store.reader import Reader, Snapshot, open_reader
-from usage_graph.store.writer import open_writer
-from usage_graph.usage import (
-    CallStatus,
+from usage_graph.question import (
     ConsumerKind,
     Dimension,
     Direction,
     Filter,
-    Metric,
     PageRequest,
     RecordField,
     RecordOrder,
     Scope,
     StringFilter,
-    Totals,
-    UsageRecord,
 )
+from usage_graph.store.reader import Reader, Snapshot, open_reader
+from usage_graph.store.writer import open_writer
+from usage_graph.usage import CallStatus, Metric, Totals, UsageRecord
 from usage_graph.window import Bucket, Window, boundaries, time_zone
 
 ZONES = ["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe", "Asia/Kolkata"]

@@ -16,25 +16,22 @@ from tests.store.test_reader import ZONES, filters
 from usage_graph.errors import BeforeRecords, RefusedRecords
 from usage_graph.exporter.bisect import write_all
 from usage_graph.observation import Item, Observation
-from usage_graph.store.reader import Snapshot, open_reader
-from usage_graph.store.rollup import FAMILIES
-from usage_graph.store.writer import Writer, open_writer
-from usage_graph.usage import (
+from usage_graph.question import (
     ConsumerKind,
     Dimension,
     Direction,
     Filter,
     Freshness,
-    Metric,
     PageRequest,
     RecordField,
     RecordOrder,
     Scope,
     StringFilter,
-    Totals,
-    UsageRecord,
-    record_id,
 )
+from usage_graph.store.reader import Snapshot, open_reader
+from usage_graph.store.rollup import FAMILIES
+from usage_graph.store.writer import Writer, open_writer
+from usage_graph.usage import Metric, Totals, UsageRecord, record_id
 from usage_graph.window import Bucket, Window, boundaries, time_zone
 
 DAY = timedelta(days=1)

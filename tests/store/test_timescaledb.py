@@ -11,13 +11,14 @@ from tests.model import ModelReader
 from tests.records import BASE, record
 from tests.rollups import assert_exact, assert_exact_before_and_after_refresh, refresh
 from tests.store.database import as_it_is, connected, put, write
+from usage_graph.question import Dimension, Freshness, Scope
 from usage_graph.store.connect import Connection
 from usage_graph.store.reader import open_reader
 from usage_graph.store.rollup import FAMILIES
 from usage_graph.store.sql import query
 from usage_graph.store.upkeep import Upkeep
 from usage_graph.store.writer import open_writer
-from usage_graph.usage import Dimension, Freshness, Metric, Scope, UsageRecord
+from usage_graph.usage import Metric, UsageRecord
 from usage_graph.window import Bucket, Window, boundaries, time_zone
 
 DAY = timedelta(days=1)

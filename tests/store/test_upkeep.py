@@ -10,10 +10,10 @@ from tests.records import BASE, record
 from tests.rollups import assert_exact_before_and_after_refresh
 from tests.store.database import connected, write
 from usage_graph.errors import StartupError
+from usage_graph.question import Freshness
 from usage_graph.store.reader import open_reader
 from usage_graph.store.sql import query
 from usage_graph.store.upkeep import Upkeep
-from usage_graph.usage import Freshness
 from usage_graph.window import parse_duration
 
 DAY = timedelta(days=1)

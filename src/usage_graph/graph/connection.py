@@ -17,7 +17,7 @@ from usage_graph.graph.inputs import bounded
 from usage_graph.graph.operation import Operation, Snapshot
 from usage_graph.graph.scalars import BigInt
 from usage_graph.graph.types import UsageRecord
-from usage_graph.usage import PageRequest, RecordField, RecordOrder, RecordPage, Scope, key_of
+from usage_graph.question import PageRequest, RecordField, RecordOrder, RecordPage, Scope, key_of
 from usage_graph.window import Window
 
 PAGE = 20

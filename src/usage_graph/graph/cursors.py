@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple, TypeVar
 import msgspec
 
 from usage_graph.errors import BadCursor, BadWindow
-from usage_graph.usage import RecordKey
+from usage_graph.question import RecordKey
 from usage_graph.window import Window, between
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

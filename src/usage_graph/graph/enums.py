@@ -5,7 +5,8 @@ from enum import Enum
 import strawberry
 
 from usage_graph.observation import MergeReason
-from usage_graph.usage import CallStatus, ConsumerKind, CostStatus, Dimension, Direction, Metric, RecordField
+from usage_graph.question import ConsumerKind, Dimension, Direction, RecordField
+from usage_graph.usage import CallStatus, CostStatus, Metric
 from usage_graph.window import Bucket, CalendarPeriod
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import strawberry
 from strawberry.types.unset import UNSET, UnsetType
 
-from usage_graph import usage, window
+from usage_graph import question, window
 from usage_graph.errors import BadWindow, LimitExceeded, QueryError
 from usage_graph.graph.enums import CalendarPeriod, CallStatus, Dimension, Direction, RecordField
 from usage_graph.window import Duration, Window
@@ -94,7 +94,7 @@ class StringFilter:
         default=UNSET, description="`true`: only calls without a value; `false`: only calls with one."
     )
 
-    def conditions(self, name: str) -> usage.StringFilter:
+    def conditions(self, name: str) -> question.StringFilter:
         """``name`` is the filter's field, for messages."""
 
         def text(value: str | None, field: str) -> str | None:
@@ -107,7 +107,7 @@ class StringFilter:
                 raise LimitExceeded(f"`{name}.{field}` may have at most {MAX_LIST} items, not {len(found)}.")
             return None if found is None else tuple(_text(item, f"{name}.{field}") for item in found)
 
-        return usage.StringFilter(
+        return question.StringFilter(
             eq=text(self.eq, "eq"),
             is_in=texts(self.is_in, "in"),
             not_in=texts(self.not_in, "notIn"),
@@ -144,18 +144,18 @@ class UsageFilter:
         "wildcards, at most 200 characters. Blank: no condition.",
     )
 
-    def conditions(self) -> usage.Filter:
+    def conditions(self) -> question.Filter:
         """The same filter whatever order its fields were written in."""
         strings = tuple(
             (dimension, conditions)
             for dimension in Dimension
             if dimension is not Dimension.STATUS
             and (chosen := given(getattr(self, dimension.name.lower()))) is not None
-            and (conditions := chosen.conditions(dimension.name.lower())) != usage.StringFilter()
+            and (conditions := chosen.conditions(dimension.name.lower())) != question.StringFilter()
         )
         status = given(self.status)
         search = given(self.search) or ""
-        return usage.Filter(
+        return question.Filter(
             strings=strings,
             status=None if status is None else frozenset(status),
             search=_text(search, "search", MAX_SEARCH) if search.strip() else None,

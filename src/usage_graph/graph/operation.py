@@ -9,22 +9,20 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast
 
 from usage_graph.errors import LimitExceeded
 from usage_graph.health import IngestHealth
-from usage_graph.usage import (
+from usage_graph.question import (
     Breakdown,
     Consumer,
     ConsumerKind,
     Dimension,
     Freshness,
-    Metric,
     PageRequest,
     RecordOrder,
     RecordPage,
     Scope,
     Series,
-    Totals,
     UnpricedModel,
-    UsageRecord,
 )
+from usage_graph.usage import Metric, Totals, UsageRecord
 
 MAX_ENTRIES = 40_000
 """Points (of the whole and of every group), groups, consumers and records that one operation may ask for."""

@@ -9,7 +9,7 @@ import strawberry
 from strawberry.types import Info
 from strawberry.types.unset import UNSET
 
-from usage_graph import health, usage
+from usage_graph import health, question
 from usage_graph.errors import LimitExceeded
 from usage_graph.graph import types
 from usage_graph.graph.connection import UsageRecordConnection, connect
@@ -30,7 +30,8 @@ from usage_graph.graph.types import (
     UsageSeriesGroup,
     UsageTotals,
 )
-from usage_graph.usage import Consumer, Freshness, Group, Scope, SeriesGroup, Totals, UnpricedModel
+from usage_graph.question import Consumer, Freshness, Group, Scope, SeriesGroup, UnpricedModel
+from usage_graph.usage import Totals
 from usage_graph.window import Window, boundaries, choose_bucket
 
 MAX_GROUPS = 100
@@ -185,7 +186,7 @@ class Usage:
         ] = UNSET,
     ) -> UsageRecordConnection:
         chosen = given(order_by)
-        order = usage.RecordOrder(chosen.field, chosen.direction) if chosen else usage.RecordOrder()
+        order = question.RecordOrder(chosen.field, chosen.direction) if chosen else question.RecordOrder()
         connection, size = connect(
             self.scope,
             order,
@@ -216,7 +217,7 @@ class Query:
     ) -> Usage:
         start, end = window.resolve(timezone, info.context.now)
         chosen = given(filter)
-        conditions = chosen.conditions() if chosen else usage.Filter()
+        conditions = chosen.conditions() if chosen else question.Filter()
         return Usage(scope=Scope(info.context.project, start, end, conditions), zone=timezone, asked=window.asked())
 
     @resolved("What became of everything that was sent to the project.", graphql_type=IngestHealth)

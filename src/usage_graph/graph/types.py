@@ -93,7 +93,7 @@ class ResolvedRange:
 
 @strawberry.type(description="How recent the data is, whatever the window and filter.")
 class Freshness:
-    """The shape in which ``usage.Freshness`` is answered; never instantiated."""
+    """The shape in which ``question.Freshness`` is answered; never instantiated."""
 
     data_through: datetime | None = strawberry.field(
         description="Start of the newest call that there is a record of; null where there is none."
@@ -155,7 +155,7 @@ class UsageBreakdown:
 
 @strawberry.type(description="Who or what consumed, and how much.")
 class Consumer:
-    """The shape in which ``usage.Consumer`` is answered; never instantiated."""
+    """The shape in which ``question.Consumer`` is answered; never instantiated."""
 
     key: str = strawberry.field(description="The conversation, agent, name, user or model.")
     dimension: Dimension = strawberry.field(
@@ -172,7 +172,7 @@ class Consumer:
 
 @strawberry.type(description="A model of a provider, and those of its calls whose cost is unknown.")
 class UnpricedModel:
-    """The shape in which ``usage.UnpricedModel`` is answered; never instantiated."""
+    """The shape in which ``question.UnpricedModel`` is answered; never instantiated."""
 
     model: str | None = strawberry.field(description="The model; null for calls of which it is unknown.")
     provider: str | None = strawberry.field(description="The provider; null for calls of which it is unknown.")

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from usage_graph.question import Filter, Scope, StringFilter
 from usage_graph.store.rollup import RECORDS, Piece, choose
-from usage_graph.usage import CallStatus, Filter, Metric, Scope, StringFilter, Totals
+from usage_graph.usage import CallStatus, Metric, Totals
 
 _MODEL = "coalesce(r.response_model, r.request_model)"
 

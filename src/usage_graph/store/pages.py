@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from usage_graph.question import Direction, PageRequest, RecordField, RecordKey, RecordOrder, Scope
 from usage_graph.store.cells import Parameters, conditions
 from usage_graph.store.sql import query
-from usage_graph.usage import EPOCH, Direction, PageRequest, RecordField, RecordKey, RecordOrder, Scope, UsageRecord
+from usage_graph.usage import EPOCH, UsageRecord
 
 COLUMNS = ", ".join(f"r.{field}" for field in UsageRecord._fields)
 

@@ -12,30 +12,27 @@ import asyncpg
 from usage_graph.config import EngineChoice
 from usage_graph.errors import QueryTimeout, QueryUnavailable
 from usage_graph.health import IngestHealth, health_of
-from usage_graph.store import migrate
-from usage_graph.store.cells import SUMS, WEIGHT, Parameters, cells
-from usage_graph.store.connect import UNREACHABLE, Connection, Pool, open_pool
-from usage_graph.store.pages import COLUMNS, list_page
-from usage_graph.store.rows import counts_of, points_of, record_of, split_series, totals_of
-from usage_graph.store.sql import query
-from usage_graph.usage import (
+from usage_graph.question import (
     Breakdown,
     Consumer,
     ConsumerKind,
     Dimension,
     Freshness,
     Group,
-    Metric,
     PageRequest,
     RecordOrder,
     RecordPage,
     Scope,
     Series,
-    Totals,
     UnpricedModel,
-    UsageRecord,
-    sum_of,
 )
+from usage_graph.store import migrate
+from usage_graph.store.cells import SUMS, WEIGHT, Parameters, cells
+from usage_graph.store.connect import UNREACHABLE, Connection, Pool, open_pool
+from usage_graph.store.pages import COLUMNS, list_page
+from usage_graph.store.rows import counts_of, points_of, record_of, split_series, totals_of
+from usage_graph.store.sql import query
+from usage_graph.usage import Metric, Totals, UsageRecord, sum_of
 
 _log = logging.getLogger("usage_graph.store")
 

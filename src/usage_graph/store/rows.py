@@ -6,7 +6,8 @@ from itertools import groupby
 import asyncpg
 
 from usage_graph.health import Count, Outcome
-from usage_graph.usage import Metric, Series, SeriesGroup, Totals, UsageRecord, sum_of
+from usage_graph.question import Series, SeriesGroup
+from usage_graph.usage import Metric, Totals, UsageRecord, sum_of
 
 _WIDTH = len(Totals._fields)
 
