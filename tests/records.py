@@ -12,6 +12,9 @@ BASE = datetime(2026, 3, 1, tzinfo=UTC)
 
 _words = st.sampled_from(["a", "b", "B", "%", "_", "\\", "ä", "Ä", "naïve_plan 100%", "z" * 256, "'; --", "\x1f"])
 _optional = st.one_of(st.none(), _words)
+_attributes = st.dictionaries(st.sampled_from(["team", "feature"]), _words).map(
+    lambda found: tuple(sorted(found.items()))
+)
 _part = st.one_of(st.none(), st.integers(0, 10**9))
 _tokens = st.one_of(st.none(), st.integers(0, 5000), st.just(10**12))
 
@@ -54,6 +57,10 @@ def record(**changes: Any) -> UsageRecord:
         "output_cost_nano": None,
         "service_tier": None,
         "suspect": False,
+        "first_token_us": None,
+        "credits_reported": False,
+        "turn": None,
+        "attributes": (),
     } | changes
     fields["id"] = record_id(fields["project"], fields["trace_id"], fields["span_id"])
     return UsageRecord(**fields)
@@ -105,4 +112,8 @@ def usage_records(draw: st.DrawFn, *, project: str = "default") -> UsageRecord:
         output_cost_nano=draw(_part),
         service_tier=draw(_optional),
         suspect=draw(st.booleans()),
+        first_token_us=draw(st.one_of(st.none(), st.integers(0, 10**8))),
+        credits_reported=draw(st.booleans()),
+        turn=draw(_optional),
+        attributes=draw(_attributes),
     )

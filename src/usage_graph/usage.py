@@ -89,6 +89,10 @@ class UsageRecord(NamedTuple):
     ``cache_write_tokens`` those that are written for an hour. The four parts of the cost are of the input that was not
     cached, of cache reads, of cache writes and of the output; where they are known they add up to at most the cost: the
     rest is charged per call. ``suspect``: the counts contradicted each other as they were sent.
+
+    ``first_token_us`` is the time to the first token. ``turn`` is set where the application says what turn of the user
+    the call belongs to; else that is the trace. ``attributes``: the declared ones (``USAGE_GRAPH_ATTRIBUTES``) that it
+    has, by key, in the order of keys.
     """
 
     project: str
@@ -126,6 +130,10 @@ class UsageRecord(NamedTuple):
     output_cost_nano: int | None = None
     service_tier: str | None = None
     suspect: bool = False
+    first_token_us: int | None = None
+    credits_reported: bool = False
+    turn: str | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
 
     @property
     def status(self) -> CallStatus:

@@ -23,6 +23,7 @@ from usage_graph.receiver import http
 from usage_graph.receiver.intake import Intake
 from usage_graph.receiver.service import Service
 from usage_graph.store.connect import Connection
+from usage_graph.store.rows import record_of
 from usage_graph.store.writer import open_writer
 from usage_graph.usage import PROJECT_HEADER, UsageRecord
 
@@ -64,7 +65,7 @@ class Way:
 
 async def read_records(connection: Connection, project: str) -> list[UsageRecord]:
     rows = await connection.fetch(f"SELECT {_COLUMNS} FROM usage_record WHERE project = $1", project)  # noqa: S608
-    return [UsageRecord(*row) for row in rows]
+    return [record_of(row) for row in rows]
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from tests.store.database import as_it_is, connected
 from usage_graph.observation import Ancestor, Item, MergeReason, Observation, Written
 from usage_graph.store import linking
 from usage_graph.store.connect import Connection
+from usage_graph.store.rows import record_of
 from usage_graph.store.writer import Writer, open_writer
 from usage_graph.usage import UsageRecord
 
@@ -68,7 +69,7 @@ async def writing(database: str, told: Told | None = None, **options: Any) -> As
 
 async def records(connection: Connection) -> list[UsageRecord]:
     rows = await connection.fetch(f"SELECT {', '.join(UsageRecord._fields)} FROM usage_record ORDER BY span_id")  # noqa: S608
-    return [UsageRecord(*row) for row in rows]
+    return [record_of(row) for row in rows]
 
 
 async def empty(connection: Connection) -> None:

@@ -22,6 +22,7 @@ from usage_graph.store.cells import SUMS
 from usage_graph.store.connect import Connection
 from usage_graph.store.copy import Copied, Progress, Step
 from usage_graph.store.rollup import FAMILIES
+from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query
 from usage_graph.store.writer import open_writer
 from usage_graph.usage import UsageRecord
@@ -97,7 +98,7 @@ async def contents(dsn: str, project: str = "default") -> dict[str, Any]:
         )
         labels = await connection.fetch("SELECT key, label FROM usage_label WHERE project = $1 ORDER BY key", project)
         return {
-            "records": [UsageRecord(*row) for row in records],
+            "records": [record_of(row) for row in records],
             "identities": list(map(tuple, identities)),
             "labels": list(map(tuple, labels)),
             "rollups": await rollups(connection, project),

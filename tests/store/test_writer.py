@@ -14,6 +14,7 @@ from tests.rollups import assert_exact, assert_exact_before_and_after_refresh
 from tests.store.database import as_it_is, connected, put
 from usage_graph.errors import RefusedRecords, StoreFailed, StoreUnavailable
 from usage_graph.store.connect import again
+from usage_graph.store.rows import record_of
 from usage_graph.store.writer import open_writer
 from usage_graph.usage import UsageRecord
 
@@ -24,7 +25,7 @@ async def stored(database: str) -> list[UsageRecord]:
     connection = await asyncpg.connect(database)
     rows = await connection.fetch(f"SELECT {', '.join(UsageRecord._fields)} FROM usage_record ORDER BY started_at, id")  # noqa: S608
     await connection.close()
-    return [UsageRecord(*row) for row in rows]
+    return [record_of(row) for row in rows]
 
 
 def first_of_each_span(records: Sequence[UsageRecord]) -> list[UsageRecord]:

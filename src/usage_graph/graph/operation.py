@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast
 
 from usage_graph.errors import LimitExceeded
+from usage_graph.grant import OPEN, Grant
 from usage_graph.health import IngestHealth
 from usage_graph.question import (
     Breakdown,
     Consumer,
     ConsumerKind,
     Dimension,
+    Filter,
     Freshness,
     PageRequest,
     RecordOrder,
@@ -26,6 +29,8 @@ from usage_graph.usage import Metric, Totals, UsageRecord
 
 MAX_ENTRIES = 40_000
 """Points (of the whole and of every group), groups, consumers and records that one operation may ask for."""
+
+_EVERYTHING = Filter()
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,9 +80,12 @@ class Operation:
     still open are cancelled first.
     """
 
-    def __init__(self, *, reader: Reader, project: str, now: datetime, name: str | None = None) -> None:
+    def __init__(
+        self, *, reader: Reader, project: str, now: datetime, grant: Grant = OPEN, name: str | None = None
+    ) -> None:
         self.project = project
         self.now = now
+        self.grant = grant
         self.name = name
         self._reader = reader
         self._entries = 0
@@ -100,6 +108,11 @@ class Operation:
             await asyncio.gather(*tasks, return_exceptions=True)
         finally:  # also where the operation is cancelled once more meanwhile
             await self._stack.aclose()
+
+    def scope(self, start: datetime, end: datetime, filter_: Filter = _EVERYTHING) -> Scope:
+        """What a question about ``[start, end)`` is about: the caller's project, and of it what the caller may see."""
+        bound = self.grant.filter
+        return Scope(self.project, start, end, replace(filter_, strings=(*bound.strings, *filter_.strings)))
 
     def reserve(self, entries: int) -> None:
         """Counts what a field may answer with against the operation's allowance, before anything is asked.

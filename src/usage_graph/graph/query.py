@@ -218,7 +218,7 @@ class Query:
         start, end = window.resolve(timezone, info.context.now)
         chosen = given(filter)
         conditions = chosen.conditions() if chosen else question.Filter()
-        return Usage(scope=Scope(info.context.project, start, end, conditions), zone=timezone, asked=window.asked())
+        return Usage(scope=info.context.scope(start, end, conditions), zone=timezone, asked=window.asked())
 
     @resolved("What became of everything that was sent to the project.", graphql_type=IngestHealth)
     async def ingest_health(self, info: Context) -> health.IngestHealth:

@@ -20,6 +20,7 @@ from usage_graph.store.flags import flags_of, seen_of
 from usage_graph.store.linking import Call, Group, Hit, Kind, Link, Nesting, Node, Seen, call_of
 from usage_graph.store.merging import Price, Told
 from usage_graph.store.pages import COLUMNS
+from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query
 from usage_graph.store.stage import stage, stage_identities, unstage
 from usage_graph.usage import UsageRecord, record_id
@@ -28,7 +29,6 @@ MOST_BELOW = 5_000
 """Calls that one batch may complete because a span above them has come. It bounds the transaction; calls beyond it stay
 as they are."""
 
-_WIDTH = len(UsageRecord._fields)
 _STORE = query("store_records").format(columns=", ".join(UsageRecord._fields))
 _KEEP = query("store_observations").format(columns=", ".join(UsageRecord._fields), staged=COLUMNS)
 _GET_CALLS = query("get_calls").format(columns=COLUMNS)
@@ -151,12 +151,11 @@ async def _get_stored(connection: Connection, calls: Iterable[Call]) -> dict[Cal
     await connection.execute(query("keep_retention"))
     kept: dict[Call, list[Seen]] = defaultdict(list)
     for row in await connection.fetch(_GET_OBSERVATIONS, *wanted):
-        started_at, call, *values = row
-        record = UsageRecord(*values[:_WIDTH])
-        kept[Call(record.project, started_at, call)].append(_seen(record, row))
+        record = record_of(row, skip=2)
+        kept[Call(record.project, row["call_started_at"], row["call"])].append(_seen(record, row))
     found = {}
     for row in await connection.fetch(_GET_CALLS, *wanted):
-        record = UsageRecord(*tuple(row)[:_WIDTH])
+        record = record_of(row)
         call = call_of(record)
         seen = tuple(kept[call]) if call in kept else (_seen(record, row),)
         found[call] = Stored(record, seen, call in kept)

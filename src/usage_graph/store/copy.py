@@ -25,6 +25,7 @@ from usage_graph.store.linking import Call, call_of
 from usage_graph.store.pages import COLUMNS
 from usage_graph.store.past import batches, carry_past, totals_of
 from usage_graph.store.prices import carry_prices
+from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query
 from usage_graph.store.stage import stage
 from usage_graph.store.upkeep import Upkeep
@@ -33,7 +34,6 @@ from usage_graph.usage import EPOCH, Totals, UsageRecord
 _BATCH = 5_000
 """Records of one transaction."""
 _DAY = timedelta(days=1)
-_WIDTH = len(UsageRecord._fields)
 
 
 class Step(StrEnum):
@@ -228,7 +228,7 @@ async def _records(source: Connection, todo: Mapping[datetime, Sequence[str]]) -
 
 async def _store(target: Connection, rows: Sequence[asyncpg.Record], *, mode: WriteMode) -> int:
     """Store a batch in one transaction; returns how many of its records are new."""
-    records = [UsageRecord(*tuple(row)[:_WIDTH]) for row in rows]
+    records = [record_of(row) for row in rows]
     identities = [
         (record.project, record.started_at, record.id, *identity)
         for record, row in zip(records, rows, strict=True)

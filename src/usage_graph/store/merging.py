@@ -56,6 +56,10 @@ def fold(observations: Sequence[Seen], price: Price) -> UsageRecord:
             response_model=_dated(record.response_model for record in by_measure),
             service_tier=_first(record.service_tier for record in by_measure),
             credits_nano=max(record.credits_nano for record in records),
+            credits_reported=any(record.credits_reported for record in records),
+            turn=_first(record.turn for record in records),
+            first_token_us=next((r.first_token_us for r in by_measure if r.first_token_us is not None), None),
+            attributes=_together(record.attributes for record in records),
             suspect=by_measure[0].suspect,
         )
         ._replace(**_tokens(by_measure))
@@ -74,6 +78,14 @@ def fold(observations: Sequence[Seen], price: Price) -> UsageRecord:
 
 def _first(values: Iterable[str | None]) -> str | None:
     return next((value for value in values if value is not None), None)
+
+
+def _together(found: Iterable[tuple[tuple[str, str], ...]]) -> tuple[tuple[str, str], ...]:
+    """All of them by key; of two values the first."""
+    values: dict[str, str] = {}
+    for attributes in found:
+        values = dict(attributes) | values
+    return tuple(sorted(values.items()))
 
 
 def _dated(names: Iterable[str | None]) -> str | None:

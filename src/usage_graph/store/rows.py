@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Any
 
 import asyncpg
+import orjson
 
 from usage_graph.health import Count, Outcome
 from usage_graph.question import Series, SeriesGroup
@@ -18,7 +20,17 @@ def totals_of(row: asyncpg.Record) -> Totals:
 
 
 def record_of(row: asyncpg.Record, *, skip: int = 0) -> UsageRecord:
-    return UsageRecord(*tuple(row)[skip : skip + len(UsageRecord._fields)])
+    """The record in the columns of a row after the first ``skip``."""
+    record = UsageRecord(*tuple(row)[skip : skip + len(UsageRecord._fields)])
+    stored: Any = record.attributes
+    return record._replace(attributes=tuple(sorted(orjson.loads(stored).items())) if stored else ())
+
+
+def row_of(record: UsageRecord) -> tuple[Any, ...]:
+    """``record`` as the store has it: attributes are JSON, and null where there are none."""
+    if not record.attributes:
+        return *record[:-1], None
+    return *record[:-1], orjson.dumps(dict(record.attributes)).decode()
 
 
 def counts_of(rows: Iterable[asyncpg.Record]) -> list[Count]:

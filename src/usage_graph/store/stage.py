@@ -8,6 +8,7 @@ from usage_graph.observation import Observation
 from usage_graph.store.connect import Connection
 from usage_graph.store.flags import flags_of
 from usage_graph.store.linking import Kind, Seen
+from usage_graph.store.rows import row_of
 from usage_graph.store.sql import query
 from usage_graph.usage import UsageRecord
 
@@ -16,7 +17,9 @@ _IDENTITY = ("project", "kind", "key", "started_at", "record", "flags", "parent"
 
 async def stage(connection: Connection, records: Sequence[UsageRecord], *, mode: WriteMode) -> None:
     """Put ``records`` into the staging table (``create_staging``)."""
-    await _put(connection, "usage_staging", "stage_records_by_unnest", UsageRecord._fields, records, mode)
+    await _put(
+        connection, "usage_staging", "stage_records_by_unnest", UsageRecord._fields, [*map(row_of, records)], mode
+    )
 
 
 async def unstage(connection: Connection) -> None:

@@ -7,7 +7,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
     response_model text, input_tokens bigint, output_tokens bigint, cache_read_tokens bigint,
     cache_write_tokens bigint, reasoning_tokens bigint, cost_nano bigint, cost_reported boolean, credits_nano bigint,
     cache_write_1h_tokens bigint, input_cost_nano bigint, cache_read_cost_nano bigint, cache_write_cost_nano bigint,
-    output_cost_nano bigint, service_tier text, suspect boolean
+    output_cost_nano bigint, service_tier text, suspect boolean, first_token_us bigint, credits_reported boolean,
+    turn text, attributes jsonb
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging_identity (

@@ -6,5 +6,6 @@ FROM unnest(
     $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[],
     $20::text[], $21::bigint[], $22::bigint[], $23::bigint[],
     $24::bigint[], $25::bigint[], $26::bigint[], $27::boolean[], $28::bigint[],
-    $29::bigint[], $30::bigint[], $31::bigint[], $32::bigint[], $33::bigint[], $34::text[], $35::boolean[]
+    $29::bigint[], $30::bigint[], $31::bigint[], $32::bigint[], $33::bigint[], $34::text[], $35::boolean[],
+    $36::bigint[], $37::boolean[], $38::text[], $39::jsonb[]
 )
