@@ -48,12 +48,16 @@ def call(
     )
 
 
-def request(spans: Iterable[Span], *, resource: Mapping[str, Value] | None = None) -> ExportTraceServiceRequest:
+def request(
+    spans: Iterable[Span], *, resource: Mapping[str, Value] | None = None, scope: str = ""
+) -> ExportTraceServiceRequest:
     """One request of one resource and scope."""
     message = ExportTraceServiceRequest()
     resource_spans = message.resource_spans.add()
     resource_spans.resource.attributes.extend(attributes(resource or {"service.name": "tests"}))
-    resource_spans.scope_spans.add().spans.extend(spans)
+    scope_spans = resource_spans.scope_spans.add()
+    scope_spans.scope.name = scope
+    scope_spans.spans.extend(spans)
     return message
 
 
