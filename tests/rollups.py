@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from usage_graph.store.cells import MEASURES, in_records
+from usage_graph.store.cells import HISTOGRAMS, MEASURES, in_records
 from usage_graph.store.connect import Connection, connect
+from usage_graph.store.histograms import histogram_of
 from usage_graph.store.rollup import FAMILIES, Family, Rollup
 from usage_graph.store.sql import query
 
 Rows = Counter[tuple[Any, ...]]
-"""Project, bucket, dimensions by name, measures."""
+"""Project, bucket, dimensions by name, measures: numbers, and those of ``HISTOGRAMS`` as ``Histogram``."""
 
 _EVERY_PROJECT = "SELECT project FROM usage_record UNION SELECT project FROM usage_by_model_1d"
 _KEPT = "{relation} AS r"
@@ -80,16 +81,35 @@ def _rollups() -> Iterable[tuple[Family, Rollup]]:
 
 async def _rows(connection: Connection, family: Family, source: str, measures: Sequence[str]) -> Rows:
     # Where rows are read from below, several may stand for one: queries sum them.
-    sums = ", ".join(f"sum(r.{measure})" for measure in measures)
+    sums = ", ".join(
+        f"string_agg(array_to_string(r.{name}, ' '), ' ')" if name in HISTOGRAMS else f"sum(r.{name})"
+        for name in measures
+    )
     groups = ", ".join(f"r.{column}" for column in ("project", "bucket", *sorted(family.columns)))
     sql = f"SELECT {groups}, {sums} FROM {source} GROUP BY {groups}"  # noqa: S608
-    return Counter(map(tuple, await connection.fetch(sql)))
+    return _counted(await connection.fetch(sql), measures)
 
 
 async def _anew(connection: Connection, family: Family, rollup: Rollup) -> Rows:
     bucket = f"date_bin('{rollup.grain.total_seconds()} s', r.started_at, '2000-01-01 00:00:00+00')"
     groups = ", ".join(in_records(column) for column in sorted(family.columns))
-    sums = ", ".join(f"sum({amount})" for amount in MEASURES.values())
+    sums = ", ".join(
+        f"string_agg((({amount} << 40) + 1)::text, ' ')" if name in HISTOGRAMS else f"sum({amount})"
+        for name, amount in MEASURES.items()
+    )
     keys = ", ".join(map(str, range(1, len(family.columns) + 3)))
     sql = f"SELECT r.project, {bucket}, {groups}, {sums} FROM usage_record AS r GROUP BY {keys}"  # noqa: S608
-    return Counter(map(tuple, await connection.fetch(sql)))
+    return _counted(await connection.fetch(sql), tuple(MEASURES))
+
+
+def _counted(rows: Iterable[Any], measures: Sequence[str]) -> Rows:
+    """``rows``, whose histograms are texts of entries in any order."""
+    width = len(measures)
+    found: Rows = Counter()
+    for row in map(tuple, rows):
+        values = (
+            histogram_of(map(int, (value or "").split())) if name in HISTOGRAMS else value
+            for name, value in zip(measures, row[-width:], strict=True)
+        )
+        found[(*row[:-width], *values)] += 1
+    return found

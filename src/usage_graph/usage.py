@@ -12,6 +12,8 @@ from fractions import Fraction
 from hashlib import blake2b
 from typing import NamedTuple, Self
 
+from usage_graph.latency import Histogram, Latency, Times, latency_of
+
 NANO = 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -26,6 +28,8 @@ MAX_TOKENS = 10**12
 MAX_COST_NANO = 10**4 * NANO
 """A call that claims to cost more than ten thousand USD is not believed. Sums are 64-bit: a million such calls fit."""
 MAX_CREDITS_NANO = 10**6 * NANO
+MAX_DURATION_US = 7 * 24 * 3600 * 10**6
+"""No call takes over a week: such an end is a wrong clock, and sums of such durations would leave 64 bits."""
 
 
 class CallStatus(StrEnum):
@@ -147,6 +151,13 @@ class UsageRecord(NamedTuple):
         return (self.input_tokens or 0) + (self.output_tokens or 0)
 
     @property
+    def tokens_per_second(self) -> float | None:
+        """Output tokens by the duration; unknown where they are, and where it is 0."""
+        if self.output_tokens is None or not self.duration_us:
+            return None
+        return self.output_tokens / self.duration_us * 10**6
+
+    @property
     def cost_status(self) -> CostStatus:
         if self.cost_nano is None:
             return CostStatus.UNPRICED
@@ -187,8 +198,17 @@ class Costs(NamedTuple):
         return cls(input_, cache_read, cache_write, output, from_nano(cost - sum(part or 0 for part in parts)))
 
 
+_NO_TIMES = Histogram()
+
+
 class Totals(NamedTuple):
-    """Exact sums over calls. The field order is the column order of every aggregate query."""
+    """Exact sums over calls, and histograms where they were asked for. The sums (``SUMMED``) are the columns of every
+    aggregate query, in this order.
+
+    ``timed_calls`` took time, as far as is known; ``timed_output_tokens`` and ``timed_output_us`` are the output tokens
+    and the time of those of them whose output tokens are known; ``first_token_calls`` those whose time to the first
+    token is known, and ``first_token_us`` the sum of these times.
+    """
 
     calls: int = 0
     failed_calls: int = 0
@@ -208,6 +228,18 @@ class Totals(NamedTuple):
     cache_read_cost_nano: int = 0
     cache_write_cost_nano: int = 0
     output_cost_nano: int = 0
+    timed_calls: int = 0
+    timed_output_tokens: int = 0
+    timed_output_us: int = 0
+    first_token_calls: int = 0
+    first_token_us: int = 0
+    durations: Histogram = _NO_TIMES
+    first_tokens: Histogram = _NO_TIMES
+
+    @classmethod
+    def of_sums(cls, sums: Iterable[int]) -> Self:
+        """From numbers in the order of ``SUMMED``."""
+        return cls._make((*map(int, sums), _NO_TIMES, _NO_TIMES))
 
     @property
     def total_tokens(self) -> int:
@@ -245,6 +277,20 @@ class Totals(NamedTuple):
     def avg_duration_ms(self) -> float | None:
         return self.duration_us / self.calls / 1000 if self.calls else None
 
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Output tokens per second of the calls that took time; unknown where there is none with known tokens."""
+        return self.timed_output_tokens / self.timed_output_us * 10**6 if self.timed_output_us else None
+
+    @property
+    def latency(self) -> Latency:
+        """How long the calls took; quantiles are unknown where histograms were not asked for."""
+        return latency_of(
+            Times(self.timed_calls, self.duration_us, self.durations),
+            Times(self.first_token_calls, self.first_token_us, self.first_tokens),
+            self.tokens_per_second,
+        )
+
     def metric(self, metric: Metric) -> int | None:
         """The measure ``metric`` as an integer in the units of this class; unknown only for COST."""
         match metric:
@@ -264,12 +310,18 @@ class Totals(NamedTuple):
                 return self.duration_us
 
     def plus(self, other: "Totals") -> "Totals":
-        return Totals(*map(int.__add__, self, other))
+        sums = map(int.__add__, self[:_WIDTH], other[:_WIDTH])  # type: ignore[arg-type]  # these are numbers
+        return Totals._make((*sums, self.durations.plus(other.durations), self.first_tokens.plus(other.first_tokens)))
 
     def share_of(self, whole: "Totals", metric: Metric) -> float | None:
         """This part of ``whole`` by ``metric``, 0 to 1; unknown where either is, or where the whole is 0."""
         part, all_ = self.metric(metric), whole.metric(metric)
         return part / all_ if part is not None and all_ else None
+
+
+SUMMED: tuple[str, ...] = Totals._fields[:-2]
+"""The fields of ``Totals`` that are sums."""
+_WIDTH = len(SUMMED)
 
 
 def sum_of(parts: Iterable[Totals]) -> Totals:

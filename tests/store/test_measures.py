@@ -11,16 +11,20 @@ from tests.conftest import ENGINES, empty
 from tests.records import BASE, record
 from tests.rollups import Rows, anew, assert_exact_before_and_after_refresh, kept, read, refresh
 from tests.store.database import connected, write
+from usage_graph.latency import Histogram
 from usage_graph.store import migrate
-from usage_graph.store.cells import MEASURES
+from usage_graph.store.cells import HISTOGRAMS, MEASURES
 from usage_graph.store.connect import Connection
 from usage_graph.store.rollup import FAMILIES
-from usage_graph.usage import Totals, UsageRecord
+from usage_graph.usage import SUMMED, UsageRecord
 
 DAY = timedelta(days=1)
 SINCE = BASE + 4 * DAY
 EARLY = tuple(MEASURES)[:12]
 """The measures that there were before migration 0008."""
+NEW = tuple(MEASURES)[12:]
+UNPRICED = NEW.index("unpriced_input_tokens") - len(NEW)
+"""Where that is in a row, from its end."""
 COLUMNS = UsageRecord._fields[: UsageRecord._fields.index("suspect") + 1]
 """What a record had then."""
 RELATIONS = [rollup.relation for family in FAMILIES for rollup in family.rollups]
@@ -42,6 +46,7 @@ def calls(number: int, *, first: int = 0, every: timedelta = timedelta(hours=1))
             output_tokens=None if n % 11 == 0 else n,
             cost_nano=None if n // 20 % 3 == 1 or n % 8 == 0 else 1000 + n,
             credits_nano=10**15 + n,
+            duration_us=n % 9 * 12_345,
         )
         for n in range(first, first + number)
     ]
@@ -57,6 +62,7 @@ def detailed(records: Sequence[UsageRecord]) -> list[UsageRecord]:
             cache_read_cost_nano=2 * n,
             cache_write_cost_nano=3 * n,
             output_cost_nano=None if n % 3 else 4 * n,
+            first_token_us=None if n % 4 else 100 * n,
         )
         for n, one in enumerate(records)
     ]
@@ -90,8 +96,13 @@ def of_the_past(rows: Rows, dimensions: int) -> Rows:
     for row in rows:
         sums = dict(zip(EARLY, row[2 + dimensions :], strict=True))
         alike = sums["unpriced_calls"] == sums["calls"]
-        unpriced = (sums["input_tokens"], sums["output_tokens"]) if alike else (0, 0)
-        found[(*row, *(0,) * (len(MEASURES) - len(EARLY) - 2), *unpriced)] += 1
+        later = dict.fromkeys(NEW, 0) | {
+            "unpriced_input_tokens": sums["input_tokens"] if alike else 0,
+            "unpriced_output_tokens": sums["output_tokens"] if alike else 0,
+            "timed_calls": sums["calls"] if sums["duration_us"] else 0,
+            **dict.fromkeys(HISTOGRAMS, Histogram()),
+        }
+        found[(*row, *later.values())] += 1
     return found
 
 
@@ -107,8 +118,7 @@ async def expected(connection: Connection, early: dict[str, Rows]) -> dict[str, 
 
 
 def without_new(rows: dict[str, Rows]) -> dict[str, Rows]:
-    lost = len(MEASURES) - len(EARLY)
-    return {name: Counter(row[:-lost] for row in found) for name, found in rows.items()}
+    return {name: Counter(row[: -len(NEW)] for row in found) for name, found in rows.items()}
 
 
 @pytest.mark.parametrize("expire", [False, True], ids=["not yet removed", "removed"])
@@ -130,8 +140,8 @@ async def test_a_database_with_a_past_is_brought_up_to_date(before: str, expire:
         wanted = await expected(connection, early)
         assert without_new(wanted) == early
         assert await read(connection) == wanted
-        assert any(row[-2] for row in wanted["usage_by_model_15m"] if row[1] < SINCE)
-        assert any(row[-2] for row in wanted["usage_by_model_15m"] if row[1] >= SINCE)
+        for past in (True, False):
+            assert any(row[UNPRICED] for row in wanted["usage_by_model_15m"] if (row[1] < SINCE) is past)
 
         await refresh(connection)
         assert await read(connection) == await kept(connection) == wanted
@@ -170,7 +180,7 @@ async def test_the_list_in_the_database_is_that_of_the_queries(database: str) ->
     async with connected(database) as connection:
         listed = await connection.fetch("SELECT name, amount FROM usage_measure ORDER BY number")
     assert list(map(tuple, listed)) == list(MEASURES.items())
-    assert tuple(MEASURES)[: len(Totals._fields)] == Totals._fields
+    assert set(SUMMED) <= MEASURES.keys()
 
 
 async def test_one_more_measure_is_one_more_row(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from usage_graph.errors import CopyError
-from usage_graph.store.cells import MEASURES, SUMS
+from usage_graph.store.cells import HISTOGRAMS, MEASURES, SUMS
 from usage_graph.store.connect import Connection
 from usage_graph.store.rollup import FAMILIES, Family
 from usage_graph.store.sql import query
@@ -30,7 +30,7 @@ async def past_of(connection: Connection, before: datetime) -> Past:
 
 def totals_of(past: Past) -> dict[str, Totals]:
     """Of each project."""
-    return {project: Totals(*map(int, sums[1:])) for project, sums in past.get(_WHOLE, {}).items()}
+    return {project: Totals.of_sums(sums[1:]) for project, sums in past.get(_WHOLE, {}).items()}
 
 
 async def carry_past(source: Connection, target: Connection, since: datetime) -> Past:
@@ -72,12 +72,17 @@ def _rollups() -> list[tuple[Family, str]]:
 
 async def _carry(source: Connection, target: Connection, family: Family, rollup: str, before: datetime) -> None:
     texts = ("project", *sorted(family.columns))
-    columns = ", ".join(("bucket", *texts, *MEASURES))
-    types = ("timestamptz", *("text" for _ in texts), *("numeric" for _ in MEASURES))
-    table = await target.fetchval("SELECT usage_rollup_table($1)::text", rollup)
-    arrays = ", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(types, start=1))
-    statement = query("store_past").format(table=table, columns=columns, arrays=arrays)
-    rows = source.cursor(query("list_past").format(rollup=rollup, columns=columns), before, prefetch=_BATCH)
+    # Histograms go as texts: of an array of arrays, unnest would make one of all their entries.
+    types = {"bucket": "timestamptz"} | dict.fromkeys(texts, "text")
+    types |= {name: "text" if name in HISTOGRAMS else "numeric" for name in MEASURES}
+    statement = query("store_past").format(
+        table=await target.fetchval("SELECT usage_rollup_table($1)::text", rollup),
+        columns=", ".join(types),
+        values=", ".join(f"p.{name}::bigint[]" if name in HISTOGRAMS else f"p.{name}" for name in types),
+        arrays=", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(types.values(), start=1)),
+    )
+    read = ", ".join(f"{name}::text" if name in HISTOGRAMS else name for name in types)
+    rows = source.cursor(query("list_past").format(rollup=rollup, columns=read), before, prefetch=_BATCH)
     async for batch in batches(rows, _BATCH):
         await target.execute(statement, *zip(*batch, strict=True))
 

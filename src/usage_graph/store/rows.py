@@ -9,14 +9,15 @@ import orjson
 
 from usage_graph.health import Count, Outcome
 from usage_graph.question import Series, SeriesGroup
-from usage_graph.usage import Metric, Totals, UsageRecord, sum_of
+from usage_graph.store.histograms import Times
+from usage_graph.usage import SUMMED, Metric, Totals, UsageRecord, sum_of
 
-_WIDTH = len(Totals._fields)
+_WIDTH = len(SUMMED)
 
 
 def totals_of(row: asyncpg.Record) -> Totals:
     """The last columns of a row, which are the sums."""
-    return Totals(*map(int, tuple(row)[-_WIDTH:]))
+    return Totals.of_sums(tuple(row)[-_WIDTH:])
 
 
 def record_of(row: asyncpg.Record, *, skip: int = 0) -> UsageRecord:
@@ -46,8 +47,12 @@ def points_of(width: int, found: Iterable[tuple[int, Totals]]) -> list[Totals]:
     return points
 
 
-def split_series(width: int, rows: Sequence[asyncpg.Record], metric: Metric) -> Series:
-    parsed = [(row["rank"], row["key"], row["point"], totals_of(row)) for row in rows]
+def split_series(width: int, rows: Sequence[asyncpg.Record], metric: Metric, times: Times) -> Series:
+    parsed = [
+        (rank, row["key"], point, times.added_to(totals_of(row), rank=rank, point=point))
+        for row in rows
+        for rank, point in [(row["rank"], row["point"])]
+    ]
     points = points_of(width, ((point, totals) for _, _, point, totals in parsed))
     whole = sum_of(points)
     groups: list[SeriesGroup] = []
