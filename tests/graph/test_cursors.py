@@ -2,6 +2,7 @@
 
 import base64
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,13 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.graph.api import NOW, Api
+from usage_graph.conversations import ConversationField, ConversationKey
 from usage_graph.errors import BadCursor
-from usage_graph.graph.cursors import fingerprint, read_cursor, read_global_id, write_cursor, write_global_id
+from usage_graph.graph.conversations import conversation_key
+from usage_graph.graph.cursors import (
+    fingerprint,
+    read_cursor,
+    read_global_id,
+    read_named_id,
+    write_cursor,
+    write_global_id,
+    write_named_id,
+)
+from usage_graph.graph.records import record_key
 from usage_graph.question import RecordKey
 from usage_graph.window import Window
 
 QUESTION = fingerprint("question")
+RECORDS = partial(record_key, False)
+BY_TIME = partial(record_key, True)
 WINDOW = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, 0, 0, 0, 1, tzinfo=UTC))
+start, end = 1_767_225_600_000_000, 1_769_904_000_000_001
 INT64 = st.integers(-(2**63), 2**63 - 1)
 INSTANTS = st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1), timezones=st.just(UTC))
 
@@ -29,8 +44,8 @@ def packed(content: Any) -> str:
 def test_cursors_survive(start: datetime, length: timedelta, value: int, id: int) -> None:
     window = Window(start, start + length)
     for key in (RecordKey(value, id), RecordKey(None, id)):
-        text = write_cursor(QUESTION, window, key)
-        assert read_cursor(text, QUESTION) == (window, key)
+        text = write_cursor(QUESTION, window, *key)
+        assert read_cursor(text, QUESTION, RECORDS) == (window, key)
         assert not set(text) & set("+/=")
 
 
@@ -39,9 +54,64 @@ def test_global_ids_survive(at: datetime, id: int) -> None:
     text = write_global_id("UsageRecord", at, id)
     assert read_global_id(text, "UsageRecord") == (at, id)
     assert read_global_id(text, "Other") is None
+    assert read_named_id(text, "UsageRecord") is None
 
 
-start, end = 1_767_225_600_000_000, 1_769_904_000_000_001
+@given(name=st.text())
+def test_names_survive(name: str) -> None:
+    """What a name can be is for those to say who look for it; that a lone surrogate is none, for the encoding."""
+    try:
+        text = write_named_id("Conversation", name)
+    except UnicodeEncodeError:
+        return
+    assert read_named_id(text, "Conversation") == name
+    assert read_named_id(text, "Other") is None
+    assert read_global_id(text, "Conversation") is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "name"),
+    [
+        (ConversationField.TITLE, "Ä title", "c"),
+        (ConversationField.TITLE, None, "c"),
+        (ConversationField.CREDITS, str(10**37), "c"),
+        (ConversationField.CALLS, "0", "c"),
+        (ConversationField.TURNS, "7", ""),
+        (ConversationField.STARTED_AT, 0, "c"),
+        (ConversationField.LAST_ACTIVE_AT, 1_769_904_000_000_000, "c"),
+    ],
+)
+def test_a_place_among_conversations(field: ConversationField, value: Any, name: str) -> None:
+    number = int(value) if value and not field.is_text else value
+    found = read_cursor(packed([QUESTION, start, end, value, name]), QUESTION, partial(conversation_key, field))
+    assert found == (WINDOW, ConversationKey(number, name))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "name"),
+    [
+        (ConversationField.TITLE, "a", 1),
+        (ConversationField.TITLE, "a", "\0"),
+        (ConversationField.TITLE, "a\0", "c"),
+        (ConversationField.TITLE, 1, "c"),
+        (ConversationField.CALLS, 1, "c"),
+        (ConversationField.CALLS, "-1", "c"),
+        (ConversationField.CALLS, "01", "c"),
+        (ConversationField.CALLS, "1e3", "c"),
+        (ConversationField.CALLS, "٣", "c"),
+        (ConversationField.CALLS, "1" * 39, "c"),
+        (ConversationField.STARTED_AT, "1", "c"),
+        (ConversationField.STARTED_AT, -1, "c"),
+        (ConversationField.STARTED_AT, 2**62, "c"),
+        (ConversationField.LAST_ACTIVE_AT, 1_769_904_000_000_001, "c"),
+    ],
+)
+def test_no_place_among_conversations(field: ConversationField, value: Any, name: Any) -> None:
+    text = packed([QUESTION, start, end, value, name])
+    with pytest.raises(BadCursor, match="not a cursor"):
+        read_cursor(text, QUESTION, partial(conversation_key, field))
+
+
 GARBAGE = [
     "",
     "x",
@@ -54,6 +124,9 @@ GARBAGE = [
     packed([QUESTION, start, end, 0]),
     packed([QUESTION, start, end, 0, 0, 0]),
     packed([QUESTION, start, end, "0", 0]),
+    packed([QUESTION, start, end, 0, "0"]),
+    packed([QUESTION, start, end, 0, None]),
+    packed([QUESTION, start, end, 0.5, 0]),
     packed([QUESTION, start, end, 0, 2**63]),
     packed([QUESTION, start, end, 2**64 - 1, 0]),
     packed([QUESTION, end, start, 0, 0]),
@@ -67,33 +140,33 @@ GARBAGE = [
 
 
 def test_the_form_that_garbage_is_derived_from_is_right() -> None:
-    assert read_cursor(packed([QUESTION, start, end, 0, 0]), QUESTION) == (WINDOW, RecordKey(0, 0))
+    assert read_cursor(packed([QUESTION, start, end, 0, 0]), QUESTION, RECORDS) == (WINDOW, RecordKey(0, 0))
 
 
 @pytest.mark.parametrize("text", GARBAGE, ids=range(len(GARBAGE)))
 def test_garbage_is_no_cursor_and_no_id(text: str) -> None:
     with pytest.raises(BadCursor, match="not a cursor"):
-        read_cursor(text, QUESTION)
+        read_cursor(text, QUESTION, RECORDS)
     assert read_global_id(text, "UsageRecord") is None
 
 
 @given(text=st.one_of(st.text(), st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("="))))
 def test_no_text_breaks_the_reading(text: str) -> None:
     with pytest.raises(BadCursor):
-        read_cursor(text, QUESTION)
+        read_cursor(text, QUESTION, RECORDS)
     assert read_global_id(text, "UsageRecord") is None
 
 
 @given(data=st.data())
 def test_a_damaged_cursor_never_reads_as_another_of_the_same_question_by_accident(data: st.DataObject) -> None:
     """Cursors are not signed, so damage to value and id cannot show; all else is noticed."""
-    text = write_cursor(QUESTION, WINDOW, RecordKey(7, 8))
+    text = write_cursor(QUESTION, WINDOW, 7, 8)
     place = data.draw(st.integers(0, 8))  # the array's head and the question
     letter = data.draw(st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
     damaged = text[:place] + letter + text[place + 1 :]
     if damaged != text:
         with pytest.raises(BadCursor):
-            read_cursor(damaged, QUESTION)
+            read_cursor(damaged, QUESTION, RECORDS)
 
 
 def test_fingerprints_are_the_same_in_every_process() -> None:
@@ -104,11 +177,11 @@ def test_fingerprints_are_the_same_in_every_process() -> None:
 @pytest.mark.parametrize("value", [None, -(2**63), start - 1, end, 2**63 - 1])
 def test_a_list_by_time_has_no_record_outside_its_window(value: int | None) -> None:
     text = packed([QUESTION, start, end, value, 0])
-    assert read_cursor(text, QUESTION).key == RecordKey(value, 0)
+    assert read_cursor(text, QUESTION, RECORDS).key == RecordKey(value, 0)
     with pytest.raises(BadCursor, match="not a cursor"):
-        read_cursor(text, QUESTION, by_time=True)
+        read_cursor(text, QUESTION, BY_TIME)
     with pytest.raises(BadCursor, match="another list"):
-        read_cursor(text, fingerprint("other"), by_time=True)
+        read_cursor(text, fingerprint("other"), BY_TIME)
 
 
 async def test_garbage_through_the_api() -> None:

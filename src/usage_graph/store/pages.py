@@ -1,10 +1,10 @@
 """Keyset pages of records: the condition and order of one page, as SQL fragments. Pure."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from usage_graph.question import Direction, PageRequest, RecordField, RecordKey, RecordOrder, Scope
 from usage_graph.store.cells import Parameters, conditions
+from usage_graph.store.keyset import Page, cut, standing
 from usage_graph.store.sql import query
 from usage_graph.usage import EPOCH, UsageRecord
 
@@ -24,29 +24,12 @@ _VALUE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One statement, its values, and how its rows are to be read.
-
-    ``backwards``: the rows come last first. ``limit``: one row more than this means that there are more.
-    """
-
-    sql: str
-    values: list[object]
-    backwards: bool
-    limit: int
-
-
 def list_page(scope: Scope, order: RecordOrder, request: PageRequest) -> Page:
-    """The statement that reads ``request``.
-
-    Relay's algorithm: cut the list by ``after`` and ``before``, keep the ``first``, then of these the ``last``. The
-    latter is left to the reader where both are given.
-    """
+    """The statement that reads ``request``."""
     parameters = Parameters()
-    backwards = request.first is None
-    limit = request.last if request.first is None else request.first
-    assert limit is not None  # noqa: S101 (PageRequest promises one)
+    backwards, ascending, way, limit, last = cut(
+        request.first, request.last, ascending=order.direction is Direction.ASC
+    )
     project = parameters.add(scope.project)
     where = [
         f"r.project = {project}::text",
@@ -60,9 +43,6 @@ def list_page(scope: Scope, order: RecordOrder, request: PageRequest) -> Page:
         inside.append(_beyond(order, request.after, parameters, later=True))
     if request.before is not None:
         inside.append(_beyond(order, request.before, parameters, later=False))
-
-    ascending = (order.direction is Direction.ASC) is not backwards
-    way = f"{'ASC' if ascending else 'DESC'} NULLS {'FIRST' if backwards else 'LAST'}"
 
     # Is there anything on the far side of the cursor that the page starts from?
     start = request.before if backwards else request.after
@@ -87,6 +67,7 @@ def list_page(scope: Scope, order: RecordOrder, request: PageRequest) -> Page:
         values=parameters.values,
         backwards=backwards,
         limit=limit,
+        last=last,
     )
 
 
@@ -97,12 +78,10 @@ def _by_time(ascending: bool) -> str:
 def _beyond(order: RecordOrder, key: RecordKey, parameters: Parameters, *, later: bool, inclusive: bool = False) -> str:
     """The condition of standing after ``key`` in ``order``, or before it (or at it); unknown values stand last."""
     id_ = f"{parameters.add(key.id)}::bigint"
-    compare = (">" if (order.direction is Direction.ASC) is later else "<") + ("=" if inclusive else "")
-    if order.field is RecordField.STARTED_AT:
+    ascending = order.direction is Direction.ASC
+    if order.field is RecordField.STARTED_AT:  # which is never unknown, and indexed
+        compare = (">" if ascending is later else "<") + ("=" if inclusive else "")
         at = EPOCH + timedelta(microseconds=key.value or 0)
         return f"((r.started_at, r.id) {compare} ({parameters.add(at)}::timestamptz, {id_}))"
-    value = _VALUE[order.field]
-    if key.value is None:
-        return f"({value} {'IS NULL AND' if later else 'IS NOT NULL OR'} r.id {compare} {id_})"
-    known = f"({value}, r.id) {compare} ({parameters.add(key.value)}::bigint, {id_})"
-    return f"coalesce({known}, {'true' if later else 'false'})"
+    value = None if key.value is None else f"{parameters.add(key.value)}::bigint"
+    return standing(_VALUE[order.field], "r.id", value, id_, ascending=ascending, later=later, inclusive=inclusive)
