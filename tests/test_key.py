@@ -1,4 +1,4 @@
-"""A server with a key: who has it gets in by every door, who has not is told why, and the key itself stays secret."""
+"""A server with an operator's key: who has it gets in by every door, who has not is told why, and it stays secret."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,9 @@ from usage_graph.config import Settings, load
 from usage_graph.demo import stage
 from usage_graph.doctor import doctor
 from usage_graph.errors import ConfigError, ReportError, Unauthenticated
-from usage_graph.key import Key
+from usage_graph.grant import OPEN, Access, Grant
+from usage_graph.key import admit
+from usage_graph.keys import OPERATOR, Keys
 from usage_graph.report.client import Question, fetch
 
 KEY = "9f86d081884c7d659a2feaa0c55ad015"
@@ -33,6 +36,8 @@ BEARER = {"authorization": f"Bearer {KEY}"}
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 CALLS = '{ usage(window: {last: "P1D"}) { totals { calls } } }'
 ORIGIN = "https://app.example.com"
+KEYS = Keys(dsn="", api_key=KEY, clock=lambda: datetime.now(UTC))
+NONE = Keys(dsn="", api_key=None, clock=lambda: datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +67,9 @@ def calls(server: Server, project: str) -> int:
         {"authorization": "Basic dXNlcjpwYXNz", "x-api-key": KEY},
     ],
 )
-def test_it_opens(headers: dict[str, str]) -> None:
-    Key(KEY).admit(headers)
+def test_it_opens_every_project(headers: dict[str, str]) -> None:
+    for access in Access:
+        assert admit(KEYS, headers, access=access) == Grant(Access.ADMIN, OPERATOR)
 
 
 @pytest.mark.parametrize(
@@ -84,14 +90,15 @@ def test_it_opens(headers: dict[str, str]) -> None:
 )
 def test_nothing_else_does(headers: dict[str, str]) -> None:
     with pytest.raises(Unauthenticated):
-        Key(KEY).admit(headers)
+        admit(KEYS, headers, access=Access.INGEST)
+    assert admit(NONE, headers, access=Access.ADMIN) == OPEN
 
 
 @given(st.text(st.characters(max_codepoint=255)))
 def test_whatever_a_header_may_hold_is_refused_without_repeating_it(text: str) -> None:
     for headers in ({"authorization": f"Bearer {text}"}, {"x-api-key": text}):
         with pytest.raises(Unauthenticated) as caught:
-            Key(KEY).admit(headers)
+            admit(KEYS, headers, access=Access.INGEST)
         assert KEY not in str(caught.value)
         assert len(text) < 8 or text not in str(caught.value)
 
@@ -149,7 +156,7 @@ def test_otlp_over_http_is_refused_in_the_senders_encoding(
             read = Status.FromString(answer.content)
             code, message = read.code, read.message
         assert code == grpc.StatusCode.UNAUTHENTICATED.value[0]
-        assert "USAGE_GRAPH_API_KEY" in message
+        assert ("authorization: Bearer KEY" if not headers else "not one of this server's") in message
 
 
 def test_a_sender_of_unknown_encoding_is_refused_in_json(guarded: Server) -> None:
@@ -228,7 +235,8 @@ def test_nothing_else_is_answered_without_the_key(guarded: Server, method: str, 
 
 def test_with_the_key_the_api_is_as_ever(guarded: Server) -> None:
     asked = {"query": "{ __typename }"}
-    assert httpx.post(f"{guarded.http}/graphql", json=asked, headers=BEARER).json() == {"data": {"__typename": "Query"}}
+    answer = httpx.post(f"{guarded.http}/graphql", json=asked, headers=BEARER)
+    assert answer.json()["data"] == {"__typename": "Query"}
     assert "usage_graph_calls_stored_total " in httpx.get(f"{guarded.http}/metrics", headers=BEARER).text
     assert httpx.get(f"{guarded.http}/no-such-page", headers=BEARER).status_code == 404
 
@@ -262,9 +270,9 @@ def test_a_browser_may_ask_first_and_read_the_refusal(guarded: Server) -> None:
 def test_the_report_sends_it(guarded: Server) -> None:
     question = Question(endpoint=guarded.http, timezone="UTC", key=KEY)
     assert "totals" in fetch(question)["usage"]
-    with pytest.raises(ReportError, match=r"USAGE_GRAPH_API_KEY.*\[UNAUTHENTICATED\]"):
+    with pytest.raises(ReportError, match=r"wants a key.*\[UNAUTHENTICATED\]"):
         fetch(replace(question, key=None))
-    with pytest.raises(ReportError, match=r"not this server's.*\[UNAUTHENTICATED\]"):
+    with pytest.raises(ReportError, match=r"not one of this server's.*\[UNAUTHENTICATED\]"):
         fetch(replace(question, key=WRONG))
 
 
@@ -308,9 +316,17 @@ def exposed(database_url: str, **settings: str) -> Iterator[Server]:
 
 
 def test_an_open_server_says_so(postgresql: str) -> None:
-    with exposed(postgresql) as server:
+    with exposed(postgresql, USAGE_GRAPH_INSECURE="on") as server:
         assert server.query("{ __typename }") == {"__typename": "Query"}
-    assert "127.1 is not loopback and no key is set: whoever reaches these ports" in server.log
+    assert "127.1 is not loopback and there is no key: whoever reaches these ports" in server.log
+
+
+def test_without_a_key_nothing_listens_where_others_are(postgresql: str) -> None:
+    with pytest.raises(AssertionError) as caught, exposed(postgresql):
+        pass
+    assert "127.1 is not loopback, and there is no key" in str(caught.value)
+    assert "`usage-graph keys create --all-projects --scope admin`" in str(caught.value)
+    assert "--insecure" in str(caught.value)
 
 
 def test_a_guarded_server_says_nothing_and_never_the_key(postgresql: str) -> None:

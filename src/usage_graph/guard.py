@@ -24,7 +24,7 @@ class LoopbackGuard:
         self._origins = frozenset(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        refusal = self._refusal(Headers(scope=scope)) if scope["type"] in ("http", "websocket") else None
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, headers: Headers) -> JSONResponse | None:
@@ -38,16 +38,33 @@ class LoopbackGuard:
                 },
                 421,
             )
-        origin = headers.get("origin")
-        if origin is None or "*" in self._origins or origin in self._origins or _is_same(origin, host):
-            return None
-        return JSONResponse(
-            {
-                "message": f"Pages of origin {origin[:100]!r} may not call this server: add the origin to "
-                "USAGE_GRAPH_CORS_ORIGINS."
-            },
-            403,
-        )
+        return _foreign(headers, self._origins)
+
+
+class SocketGuard:
+    """ASGI middleware that refuses WebSockets by foreign Origin: CORS keeps no browser from opening one."""
+
+    def __init__(self, app: ASGIApp, *, allowed_origins: Sequence[str]) -> None:
+        self._app = app
+        self._origins = frozenset(allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = _foreign(Headers(scope=scope), self._origins) if scope["type"] == "websocket" else None
+        await (refusal or self._app)(scope, receive, send)
+
+
+def _foreign(headers: Headers, allowed: Collection[str]) -> JSONResponse | None:
+    """What pages of other origins are told; ``None`` for all others."""
+    origin = headers.get("origin")
+    if origin is None or "*" in allowed or origin in allowed or _is_same(origin, headers.get("host", "")):
+        return None
+    return JSONResponse(
+        {
+            "message": f"Pages of origin {origin[:100]!r} may not call this server: add the origin to "
+            "USAGE_GRAPH_CORS_ORIGINS."
+        },
+        403,
+    )
 
 
 def _hostname(url: str) -> str | None:

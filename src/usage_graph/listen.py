@@ -37,6 +37,5 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def url(host: str, port: int) -> str:
-    """The HTTP address of ``host`` and ``port``."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
