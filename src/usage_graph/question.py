@@ -29,6 +29,15 @@ class Dimension(StrEnum):
     ENVIRONMENT = "environment"
     OPERATION = "operation"
     STATUS = "status"
+    ATTRIBUTE = "attribute"
+    """One of the declared attributes: which, says a ``By``. Only records have it."""
+
+
+class By(NamedTuple):
+    """What usage is split by: a dimension, and of ATTRIBUTE the key of a declared one."""
+
+    dimension: Dimension
+    attribute: str | None = None
 
 
 class ConsumerKind(StrEnum):
@@ -59,18 +68,34 @@ class Direction(StrEnum):
 
 
 class Group(NamedTuple):
-    """One value of a dimension with its sums. ``key`` is ``None`` for calls that do not have the dimension."""
+    """One value of a dimension with its sums. ``key`` is ``None`` for calls that do not have the dimension.
+
+    Of two dimensions ``then_key`` is the value of the second. ``previous``: the group's sums in the window that was
+    compared with, if any was.
+    """
 
     key: str | None
     totals: Totals
     share: float | None
+    then_key: str | None = None
+    previous: Totals | None = None
 
 
 class Breakdown(NamedTuple):
-    """Groups, largest first, and the rest; ``groups`` plus ``other`` are the totals. No rest: ``other`` is ``None``."""
+    """Groups, largest first, and the rest; ``groups`` plus ``other`` are the totals, now and previously.
+
+    No rest in either window: ``other`` is ``None``.
+    """
 
     groups: list[Group]
     other: Group | None
+
+
+class DimensionValue(NamedTuple):
+    """A value that a dimension has, and how many calls have it."""
+
+    value: str
+    calls: int
 
 
 class SeriesGroup(NamedTuple):
@@ -143,30 +168,59 @@ class Filter:
     """Conditions on records; all must hold.
 
     ``search`` is a case-insensitive substring of name, agent, conversation, user or model. An empty ``status``
-    matches no record, ``None`` every one.
+    matches no record, ``None`` every one. ``attributes``: conditions on the values of declared attributes, by key.
+
+    ``all_of``, ``any_of`` and ``negated`` are filters that must all match, of which one must match (so that an empty
+    ``any_of`` matches no record), and that must not match: every record matches a filter or its negation, never both.
     """
 
     strings: tuple[tuple[Dimension, StringFilter], ...] = ()
     status: frozenset[CallStatus] | None = None
     search: str | None = None
+    attributes: tuple[tuple[str, StringFilter], ...] = ()
+    all_of: tuple["Filter", ...] = ()
+    any_of: tuple["Filter", ...] | None = None
+    negated: "Filter | None" = None
+
+    @property
+    def inner(self) -> tuple["Filter", ...]:
+        """The filters that it is made of."""
+        return (*self.all_of, *(self.any_of or ()), *(() if self.negated is None else (self.negated,)))
 
     @property
     def dimensions(self) -> frozenset[Dimension]:
-        """What a relation must hold to answer; ``search`` needs the records."""
+        """What it has conditions on, those inside included."""
         found = {dimension for dimension, _ in self.strings}
         if self.status is not None:
             found.add(Dimension.STATUS)
-        return frozenset(found)
+        if self.attributes:
+            found.add(Dimension.ATTRIBUTE)
+        return frozenset(found).union(*(one.dimensions for one in self.inner))
+
+    @property
+    def attribute_keys(self) -> frozenset[str]:
+        """The attributes it has conditions on, those inside included."""
+        return frozenset(key for key, _ in self.attributes).union(*(one.attribute_keys for one in self.inner))
+
+    @property
+    def searches(self) -> bool:
+        """Whether it, or one inside, looks for a text in several fields: only records can tell."""
+        return self.search is not None or any(one.searches for one in self.inner)
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a question is about: one project, the half-open ``[start, end)``, and a filter."""
+    """What a question is about: one project, the half-open ``[start, end)``, and a filter.
+
+    ``bound`` is the part of the filter that the caller has no choice about: whatever is looked up beside the calls of
+    the filter, such as the name of a conversation, is looked up within it.
+    """
 
     project: str
     start: datetime
     end: datetime
     filter: Filter = Filter()
+    bound: Filter = Filter()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,14 @@ class Duration:
     seconds: int = 0
 
 
+class Asked(NamedTuple):
+    """What a window was asked for by: one of these, whenever that was. ``between`` has the two instants."""
+
+    last: Duration | None = None
+    period: CalendarPeriod | None = None
+    between: tuple[datetime, datetime] | None = None
+
+
 _DURATION = re.compile(
     r"P(?=.)(?:(\d{1,4})Y)?(?:(\d{1,5})M)?(?:(\d{1,5})W)?(?:(\d{1,6})D)?"
     r"(?:T(?=\d)(?:(\d{1,7})H)?(?:(\d{1,8})M)?(?:(\d{1,9})S)?)?",
@@ -101,20 +109,22 @@ def time_zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
+def instant_of(wall: datetime, zone: ZoneInfo) -> datetime:
     """The UTC instant of a naive wall time: the first of two; for one that a jump skips, the jump itself or later."""
     return wall.replace(tzinfo=zone).astimezone(UTC)
 
 
-def _wall(at: datetime, zone: ZoneInfo) -> datetime:
+def wall_of(at: datetime, zone: ZoneInfo) -> datetime:
+    """What the clock on the wall shows: naive, and the same twice where an hour repeats."""
     return at.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
-def _midnight(wall: datetime) -> datetime:
+def midnight_of(wall: datetime) -> datetime:
+    """The beginning of a wall time's day."""
     return wall.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _add_months(wall: datetime, months: int) -> datetime:
+def add_months(wall: datetime, months: int) -> datetime:
     """The same day and time ``months`` later or earlier; the month's last day where it is shorter."""
     year, month = divmod(wall.year * 12 + wall.month - 1 + months, 12)
     following = datetime(year + month // 11, (month + 1) % 12 + 1, 1)
@@ -128,10 +138,10 @@ def last(duration: Duration, zone: ZoneInfo, now: datetime) -> Window:
         BadWindow: it would begin before year 2.
     """
     try:
-        wall = _wall(now, zone)
+        wall = wall_of(now, zone)
         if duration.months or duration.days:
-            wall = _add_months(wall, -duration.months) - timedelta(days=duration.days)
-            start = _instant(wall, zone)
+            wall = add_months(wall, -duration.months) - timedelta(days=duration.days)
+            start = instant_of(wall, zone)
         else:
             start = now
         start -= timedelta(seconds=duration.seconds)
@@ -144,7 +154,7 @@ def last(duration: Duration, zone: ZoneInfo, now: datetime) -> Window:
 
 def period(name: CalendarPeriod, zone: ZoneInfo, now: datetime) -> Window:
     """A calendar period in ``zone``. TODAY and THIS_* end now; weeks start on Monday."""
-    today = _midnight(_wall(now, zone))
+    today = midnight_of(wall_of(now, zone))
     monday = today - timedelta(days=today.weekday())
     first = today.replace(day=1)
     starts_and_ends: dict[CalendarPeriod, tuple[datetime, datetime | None]] = {
@@ -153,10 +163,10 @@ def period(name: CalendarPeriod, zone: ZoneInfo, now: datetime) -> Window:
         CalendarPeriod.THIS_WEEK: (monday, None),
         CalendarPeriod.LAST_WEEK: (monday - timedelta(days=7), monday),
         CalendarPeriod.THIS_MONTH: (first, None),
-        CalendarPeriod.LAST_MONTH: (_add_months(first, -1), first),
+        CalendarPeriod.LAST_MONTH: (add_months(first, -1), first),
     }
     start, end = starts_and_ends[name]
-    return Window(_instant(start, zone), now if end is None else _instant(end, zone))
+    return Window(instant_of(start, zone), now if end is None else instant_of(end, zone))
 
 
 def between(start: datetime, end: datetime) -> Window:
@@ -194,7 +204,7 @@ def _walker(bucket: Bucket, zone: ZoneInfo, start: datetime) -> tuple[datetime, 
     if bucket is Bucket.HOUR:
         return _hour(start, zone), lambda at: _next_hour(at, zone)
 
-    wall = _midnight(_wall(start, zone))
+    wall = midnight_of(wall_of(start, zone))
     if bucket is Bucket.WEEK:
         wall -= timedelta(days=wall.weekday())
     elif bucket is Bucket.MONTH:
@@ -203,12 +213,12 @@ def _walker(bucket: Bucket, zone: ZoneInfo, start: datetime) -> tuple[datetime, 
     def following(_: datetime) -> datetime:
         nonlocal wall
         if bucket is Bucket.MONTH:
-            wall = _add_months(wall, 1)
+            wall = add_months(wall, 1)
         else:
             wall += timedelta(days=7 if bucket is Bucket.WEEK else 1)
-        return _instant(wall, zone)
+        return instant_of(wall, zone)
 
-    return _instant(wall, zone), following
+    return instant_of(wall, zone), following
 
 
 _APPROXIMATE = {
@@ -232,6 +242,12 @@ def choose_bucket(window: Window) -> Bucket:
         return math.log(few / max(points, 1e-9)) if points < few else 2 * max(0.0, math.log(points / many))
 
     return min(_APPROXIMATE, key=distance)
+
+
+def most_points(window: Window, bucket: Bucket) -> int:
+    """At least as many points as ``boundaries`` gives in any zone, without counting them; at most ``MAX_POINTS``."""
+    # Two for the edges that are cut. Months and days that are shorter than they are on average are never so by more.
+    return min(MAX_POINTS, math.floor((window.end - window.start) / _APPROXIMATE[bucket]) + 3)
 
 
 def boundaries(window: Window, bucket: Bucket, zone: ZoneInfo) -> list[datetime]:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from usage_graph.question import Filter, Scope, StringFilter
+from usage_graph.question import Dimension, Filter, Scope, StringFilter
 from usage_graph.store.rollup import RECORDS, Piece, choose
-from usage_graph.usage import CallStatus, Metric, Totals
+from usage_graph.usage import SUMMED, CallStatus, Metric
 
 _MODEL = "coalesce(r.response_model, r.request_model)"
 
@@ -41,16 +41,26 @@ MEASURES = {
     "output_cost_nano": "coalesce(r.output_cost_nano, 0)",
     "unpriced_input_tokens": "CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END",
     "unpriced_output_tokens": "CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END",
+    "timed_calls": "(r.duration_us > 0)::int",
+    "timed_output_tokens": "CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END",
+    "timed_output_us": "CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END",
+    "first_token_calls": "(r.first_token_us IS NOT NULL)::int",
+    "first_token_us": "coalesce(r.first_token_us, 0)",
+    "durations": "usage_time_class(nullif(r.duration_us, 0))",
+    "first_tokens": "usage_time_class(r.first_token_us)",
 }
-"""The measures of the rollups, and what one record adds to each: ``usage_measure`` in ``sql/``. First those of
-``Totals``, in their order."""
+"""The measures of the rollups, and what one record adds to each: ``usage_measure`` in ``sql/``. To a histogram it adds
+one to a class, or with null nothing."""
+
+HISTOGRAMS = ("durations", "first_tokens")
+"""Those measures that are arrays of entries, class * 2^40 + calls (``usage_histogram`` in ``sql/``)."""
 
 _NUMERIC = "credits_nano"
 """A credit may be as small as a token is: sums of 1e-9 credits can leave 64 bits. All others fit (``usage``)."""
 
 SUMS = ", ".join(
     f"coalesce(sum(c.{measure}), 0) AS {measure}" if measure == _NUMERIC else f"usage_sum(c.{measure}) AS {measure}"
-    for measure in Totals._fields
+    for measure in SUMMED
 )
 """Sums in the order of ``Totals``."""
 
@@ -92,25 +102,46 @@ def in_records(column: str) -> str:
     return _IN_RECORDS.get(column, f"r.{column}")
 
 
+def attribute_in_records(key: str) -> str:
+    """The expression that has the value of a declared attribute in the records, aliased ``r``; ``key`` is a
+    placeholder."""
+    return f'(r.attributes ->> {key}::text) COLLATE "C"'
+
+
 def conditions(filter_: Filter, parameters: Parameters, *, project: str, of_records: bool) -> list[str]:
     """``filter_`` as conditions on a relation aliased ``r``; ``project`` is the placeholder of the project."""
+
+    def within(inner: Filter) -> str:
+        found = conditions(inner, parameters, project=project, of_records=of_records)
+        return f"({' AND '.join(found)})" if found else "true"
+
     found: list[str] = []
     for dimension, strings in filter_.strings:
         column = in_records(dimension.value) if of_records else f"r.{dimension.value}"
         found += _string_conditions(column, strings, parameters)
+    for key, strings in filter_.attributes:
+        if not _is_storable(key) or _is_hopeless(strings):
+            found.append("false")
+        elif strings != StringFilter():
+            found += _string_conditions(attribute_in_records(parameters.add(key)), strings, parameters)
     if filter_.status is not None:
         failed = [status is CallStatus.ERROR for status in filter_.status]
         found.append(f"r.failed = ANY({parameters.add(failed)}::boolean[])")
     if filter_.search is not None:
         found.append(_search_condition(filter_.search, parameters, project))
+    found += map(within, filter_.all_of)
+    if filter_.any_of is not None:
+        found.append(f"({' OR '.join(map(within, filter_.any_of))})" if filter_.any_of else "false")
+    if filter_.negated is not None:
+        # Not NOT: where a condition is unknown, as of a value that is, its complement must hold.
+        found.append(f"{within(filter_.negated)} IS NOT TRUE")
     return found
 
 
 def _search_condition(search: str, parameters: Parameters, project: str) -> str:
     if not _is_storable(search):
         return "false"
-    literal = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    pattern = f"{parameters.add(f'%{literal}%')}::text"
+    pattern = f"{parameters.add(f'%{_literal(search)}%')}::text"
     # As in the index: without the collation of the database only ASCII would have upper and lower case.
     if _SEPARATOR in search:  # would match between two fields of the label
         return "(" + " OR ".join(f'{field} COLLATE "default" ILIKE {pattern}' for field in _SEARCHED_FIELDS) + ")"
@@ -118,16 +149,41 @@ def _search_condition(search: str, parameters: Parameters, project: str) -> str:
     return f"{_SEARCH_KEY} IN (SELECT l.key FROM usage_label AS l WHERE {found})"  # noqa: S608 (closed fragments)
 
 
+def matching_prefix(column: str, prefix: str, parameters: Parameters) -> str | None:
+    """The condition that ``column`` begins with ``prefix``, whatever the letter case; ``None`` where no text does."""
+    if not _is_storable(prefix):
+        return None
+    pattern = parameters.add(f"{_literal(prefix)}%")
+    return f'{column} COLLATE "default" ILIKE {pattern}::text'
+
+
+def containing(columns: Sequence[str], search: str, parameters: Parameters) -> str:
+    """The condition that one of ``columns`` has ``search`` somewhere in it, whatever the letter case."""
+    if not _is_storable(search):
+        return "false"
+    pattern = parameters.add(f"%{_literal(search)}%")
+    return "(" + " OR ".join(f'{column} COLLATE "default" ILIKE {pattern}::text' for column in columns) + ")"
+
+
+def _literal(text: str) -> str:
+    """``text`` in a pattern of LIKE."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
 def _is_storable(text: str) -> bool:
     """Whether PostgreSQL can hold ``text``; what it cannot hold is in no record, and may not be sent either."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+def _is_hopeless(strings: StringFilter) -> bool:
+    literals = (strings.eq, strings.contains, strings.starts_with)
+    return any(literal is not None and not _is_storable(literal) for literal in literals)
+
+
 def _string_conditions(column: str, strings: StringFilter, parameters: Parameters) -> Iterable[str]:
-    for literal in (strings.eq, strings.contains, strings.starts_with):
-        if literal is not None and not _is_storable(literal):
-            yield "false"
-            return
+    if _is_hopeless(strings):
+        yield "false"
+        return
     if strings.eq is not None:
         yield f"{column} = {parameters.add(strings.eq)}::text"
     if strings.is_in is not None:
@@ -144,16 +200,25 @@ def _string_conditions(column: str, strings: StringFilter, parameters: Parameter
         yield f"{column} IS NULL" if strings.is_null else f"{column} IS NOT NULL"
 
 
+def _amount(measure: str) -> str:
+    """What a record has where a rollup has ``measure``."""
+    amount = MEASURES[measure]
+    return f"array_remove(ARRAY[({amount} << 40) + 1], NULL)" if measure in HISTOGRAMS else amount
+
+
 def cells(
     scope: Scope,
     parameters: Parameters,
     *,
     columns: Sequence[str] = (),
-    measures: Sequence[str] = Totals._fields,
+    attributes: Sequence[str] = (),
+    measures: Sequence[str] = SUMMED,
     bounds: Sequence[datetime] = (),
     kept_since: datetime | None = None,
 ) -> str:
     """A query of ``at``, ``columns`` and ``measures``: rows whose sums are those of the scope's calls.
+
+    The values of ``attributes``, which are keys of declared ones, are the columns ``attribute_1`` and so on.
 
     No row stands for calls on both sides of any of ``bounds``, so that they can be told apart by ``at``. No record
     from before ``kept_since`` is read.
@@ -162,14 +227,19 @@ def cells(
         BeforeRecords: without these there is no such query.
     """
     needed = {dimension.value for dimension in scope.filter.dimensions} | set(columns)
-    if scope.filter.search is not None:
-        needed.add("search")  # no rollup has it
+    if attributes:
+        needed.add(Dimension.ATTRIBUTE.value)  # no rollup has it
+    if scope.filter.searches:
+        needed.add("search")  # nor that
     cuts = [scope.start, *(at for at in bounds if scope.start < at < scope.end), scope.end]
     if scope.start >= scope.end:
         cuts = [scope.start, scope.start]
     project = parameters.add(scope.project)
     pieces = [part for piece in choose(frozenset(needed), cuts, kept_since) for part in _planned_apart(piece)]
-    selects = [_piece(piece, scope, columns, measures, project, parameters) for piece in pieces]
+    apart = [
+        f"{attribute_in_records(parameters.add(key))} AS attribute_{number}" for number, key in enumerate(attributes, 1)
+    ]
+    selects = [_piece(piece, scope, columns, apart, measures, project, parameters) for piece in pieces]
     return "\nUNION ALL\n".join(selects)
 
 
@@ -188,6 +258,7 @@ def _piece(
     piece: Piece,
     scope: Scope,
     columns: Sequence[str],
+    attributes: Sequence[str],
     measures: Sequence[str],
     project: str,
     parameters: Parameters,
@@ -197,7 +268,8 @@ def _piece(
     selected = [f"{at} AS at"]
     if of_records:
         selected += [f"{in_records(column)} AS {column}" for column in columns]
-        selected += [f"{MEASURES[measure]} AS {measure}" for measure in measures]
+        selected += attributes
+        selected += [f"{_amount(measure)} AS {measure}" for measure in measures]
     else:
         selected += [f"r.{name}" for name in (*columns, *measures)]
     if len(piece.spans) == 1:

@@ -1,19 +1,20 @@
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.{key} AS key, {weight} AS weight, {sums}
+    SELECT {key} AS key, {then} AS then_key, {weight} AS weight, {sums}
     FROM ({cells}) AS c
-    GROUP BY 1
+    GROUP BY 1, 2
 ),
 
 ranked AS (
-    SELECT *, row_number() OVER (ORDER BY weight DESC NULLS LAST, key NULLS LAST) AS rank
+    SELECT *, row_number() OVER (ORDER BY weight DESC NULLS LAST, key NULLS LAST, then_key NULLS LAST) AS rank
     FROM grouped
 )
 
 SELECT
     CASE WHEN c.rank <= {first} THEN c.rank END AS rank,
     CASE WHEN c.rank <= {first} THEN c.key END AS key,
+    CASE WHEN c.rank <= {first} THEN c.then_key END AS then_key,
     {sums}
 FROM ranked AS c
-GROUP BY 1, 2
+GROUP BY 1, 2, 3
 ORDER BY 1 NULLS LAST
