@@ -1,0 +1,1 @@
+"""Records, conversations and series as files: ``GET /export/...``, in the scopes that GraphQL's ``usage`` has."""
