@@ -19,6 +19,7 @@ class OwnPrice(NamedTuple):
     ``model`` is a name in lower case, or the beginning of names followed by ``*``; ``provider`` is one of ours, or
     ``None`` for any. Rates are exact, in USD per million tokens, ``per_call`` in USD. Without a rate of their own cache
     reads and writes cost what input does, writes for an hour what writes do, and reasoning what output does.
+    ``project``: whose calls alone cost that, ``None``: those of all.
     """
 
     model: str
@@ -32,6 +33,7 @@ class OwnPrice(NamedTuple):
     reasoning: Decimal | None = None
     per_call: Decimal = Decimal(0)
     origin: Origin = Origin.DATABASE
+    project: str | None = None
 
 
 RATES = ("input", "output", "cache_read", "cache_write", "cache_write_1h", "reasoning", "per_call")

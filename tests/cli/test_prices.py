@@ -36,8 +36,8 @@ def test_a_price_is_set_shown_replaced_and_removed(postgresql: str, capsys: pyte
 
     status, said = prices("list")
     assert [line.split() for line in said[1:3]] == [
-        ["house-model", "any", "ever", "0", "-", "-", "-", "0", "-", "0.5", "the", "database"],
-        ["house-model", "azure", "2026-03-01", "3", "0.3", "-", "-", "15", "-", "0", "the", "database"],
+        ["house-model", "any", "all", "ever", "0", "-", "-", "-", "0", "-", "0.5", "the", "database"],
+        ["house-model", "azure", "all", "2026-03-01", "3", "0.3", "-", "-", "15", "-", "0", "the", "database"],
     ]
     assert prices("list", "--model", "USE-M")[1] == said
     assert prices("list", "--model", "gpt")[1][0].startswith("There are no prices")
@@ -58,6 +58,34 @@ def test_a_price_is_set_shown_replaced_and_removed(postgresql: str, capsys: pyte
     assert prices("remove", "house-model", "--provider", "openai") == (1, ["Nothing to remove."])
     assert prices("remove", "house-model")[0] == 0
     assert prices("list")[1][0].startswith("There are no prices")
+
+
+def test_a_project_has_prices_of_its_own(postgresql: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def prices(*arguments: str) -> list[str]:
+        assert cli.main(["prices", *arguments, "--database-url", postgresql]) in (0, 1)
+        return capsys.readouterr().out.splitlines()
+
+    prices("set", "house", "--input", "1", "--output", "1")
+    assert prices("set", "house", "--input", "2", "--output", "2", "--project", "acme ")[0] == (
+        "Set: house in project acme: input 2, output 2 USD per million tokens."
+    )
+    prices("set", "hut", "--input", "3", "--output", "3", "--project", "other")
+
+    def projects(*arguments: str) -> list[tuple[str, str]]:
+        return [(line.split()[0], line.split()[2]) for line in prices("list", *arguments)[1:-1]]
+
+    assert projects() == [("house", "all"), ("house", "acme"), ("hut", "other")]
+    assert projects("--project", "acme") == [("house", "all"), ("house", "acme")]
+    assert "of house in project acme." in prices("show", "house", "--project", "acme")[0]
+    assert "of house." in prices("show", "house", "--project", "other")[0]
+    assert "of house." in prices("show", "house")[0]
+    assert "has no price" in prices("show", "hut")[0]
+    # Each is removed where it was set.
+    assert prices("remove", "hut") == ["Nothing to remove."]
+    assert prices("remove", "house")[0].startswith("Removed: house: ")
+    assert projects() == [("house", "acme"), ("hut", "other")]
+    assert prices("remove", "house", "--project", "acme")[0].startswith("Removed: house in project acme: ")
+    assert projects() == [("hut", "other")]
 
 
 def test_what_the_list_says_is_shown_with_its_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,6 +133,8 @@ def test_the_file_is_under_the_database(postgresql: str, file: Path, capsys: pyt
         ),
         (("set", " ", "--per-call", "1"), ["MODEL: ' ' is no name"]),
         (("show", "m", "--at", "noon"), ["--at: 'noon' is no date"]),
+        (("set", "m", "--per-call", "1", "--project", "p" * 257), ["--project: "]),
+        (("list", "--project", "\n"), ["--project: "]),
         (("list", "--prices", "/nowhere/prices.toml"), ["USAGE_GRAPH_PRICES: /nowhere/prices.toml cannot be read"]),
     ],
 )

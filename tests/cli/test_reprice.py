@@ -181,3 +181,18 @@ def test_records_that_are_no_longer_kept_are_said(filled: str) -> None:
     assert done.returncode == 0, done.stderr
     assert f"Calls from before {since:%Y-%m-%d} are no longer kept" in done.stdout
     assert ask(filled, PRICED) == sum(call.started_at >= since for call in CALLS if call.request_model == "house")
+
+
+def test_credits_are_computed_anew_by_the_rules_there_are_now(filled: str, capsys: pytest.CaptureFixture[str]) -> None:
+    ask(filled, "INSERT INTO usage_credit_rule (project, per_call) VALUES ('project 1', 0.5), ('default', 2)")
+    where = ("--database-url", filled)
+    for number, arguments in enumerate([("--project", "default", "--dry-run"), ("--yes",)]):
+        assert cli.main(["reprice", "--last", "P60D", *arguments, *where]) == 0
+        said = capsys.readouterr().out
+        assert ("2 calls get other credits: 4 in place of 0.", "12 calls get other credits: 9 in place of 0.")[
+            number
+        ] in said
+    assert "Changed 22 calls." in said
+    assert ask(filled, "SELECT sum(credits_nano) FROM usage_by_model_1d") == 9 * 10**9
+    assert cli.main(["reprice", "--last", "P60D", *where]) == 0
+    assert capsys.readouterr().out.endswith("Nothing is to be changed.\n")

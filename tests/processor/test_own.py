@@ -25,7 +25,7 @@ def price(model: str, dollars: int | str, *, origin: Origin = Origin.DATABASE, *
     return own_price(model=model, rates=rates, origin=origin, **said)
 
 
-WORDS = ("provider", "since")
+WORDS = ("provider", "since", "project")
 
 
 def dollars(pricing: Pricing, *names: str | None, at: datetime = START) -> Decimal | None:
@@ -124,6 +124,38 @@ def test_a_price_per_call_needs_no_tokens_but_an_answer() -> None:
     assert pricing.price(a_call(None, "image", failed=True)).cost_nano == 40_000_000
     assert pricing.price(a_call(None, "chat", **unmeasured)).cost_nano is None
     assert pricing.price(a_call(None, "free", **unmeasured, failed=True)).cost_nano == 0
+
+
+@pytest.mark.parametrize(
+    ("prices", "wanted"),
+    [
+        ([price("gpt-4o", 7), price("gpt-4o", 8, project="ours")], 8),
+        ([price("gpt-4o", 7), price("gpt-4o", 8, project="theirs")], 7),
+        ([price("gpt-4o", 8, project="theirs")], "2.5"),
+        ([price("gpt-4o", 7, origin=FILE), price("gpt-4o", 8, project="ours")], 8),
+        # However little it says of the model, and however much one of all projects does.
+        ([price("gpt-4o", 7, provider="openai"), price("*", 8, project="ours")], 8),
+        # What goes before says nothing of the time before itself.
+        ([price("gpt-4o", 7), price("gpt-4o", 8, project="ours", since=MAY + timedelta(days=999))], 7),
+    ],
+)
+def test_a_project_s_own_prices_go_before_those_of_all(prices: list[OwnPrice], wanted: Any) -> None:
+    call = a_call("openai", "gpt-4o", input_tokens=10**6, output_tokens=0, project="ours")
+    for order in (prices, prices[::-1]):
+        pricing = Pricing(order)
+        cost = pricing.price(call).cost_nano
+        assert cost is not None
+        assert Decimal(cost).scaleb(-9) == Decimal(wanted)
+        quote = pricing.quote("openai", "gpt-4o", START, project="ours")
+        assert quote is not None
+        assert quote.card.usd_per_million(quote.card.steps[0][1].input) == Decimal(wanted)
+
+
+def test_projects_without_prices_of_their_own_share_what_is_remembered() -> None:
+    pricing = Pricing([price("gpt-4o", 8, project="ours")])
+    for project in ("ours", "theirs", "hers"):
+        assert pricing.price(a_call("openai", "gpt-4o", project=project)).cost_nano
+    assert pricing._choice.cache_info().currsize == 2
 
 
 def test_prices_are_exchanged_all_at_once_and_forgotten_whole() -> None:

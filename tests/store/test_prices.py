@@ -72,6 +72,20 @@ async def test_prices_are_removed_by_model_provider_and_time(
         assert sorted(removed, key=str) == sorted(set(everything) - set(left), key=str)
 
 
+async def test_a_project_has_prices_beside_those_of_all(database: str) -> None:
+    ours, theirs = FIRST._replace(project="ours", input=Decimal(7)), FIRST._replace(project="theirs")
+    async with connected(database) as connection:
+        for price in (theirs, FIRST, ours):
+            await set_price(connection, price)
+        assert await list_prices(connection) == [FIRST, ours, theirs]
+        again = ours._replace(input=Decimal(8))
+        await set_price(connection, again)
+        assert await list_prices(connection) == [FIRST, again, theirs]
+        assert await remove_prices(connection, FIRST.model) == [FIRST]
+        assert await remove_prices(connection, FIRST.model, project="ours") == [again]
+        assert await list_prices(connection) == [theirs]
+
+
 async def test_the_table_takes_no_negative_price(postgresql: str) -> None:
     async with connected(postgresql) as connection:
         with pytest.raises(asyncpg.CheckViolationError):
@@ -81,14 +95,15 @@ async def test_the_table_takes_no_negative_price(postgresql: str) -> None:
 async def test_a_copy_brings_prices_along_and_replaces_none(database: str, empty_database: str) -> None:
     async with connected(database) as source, connected(empty_database) as target:
         await migrate.migrate(target)
-        for price in (FIRST, LATER, OTHER):
+        ours = FIRST._replace(project="ours", input=Decimal(7))
+        for price in (FIRST, LATER, OTHER, ours):
             await set_price(source, price)
         theirs = LATER._replace(input=Decimal(99))
         await set_price(target, theirs)
         for _ in range(2):
             await carry_prices(source, target)
-            assert await list_prices(target) == [OTHER, FIRST, theirs]
-        assert await list_prices(source) == [OTHER, FIRST, LATER]
+            assert await list_prices(target) == [OTHER, FIRST, ours, theirs]
+        assert await list_prices(source) == [OTHER, FIRST, ours, LATER]
         late = OTHER._replace(model="late")
         await set_price(source, late)
         await copy(database, empty_database, mode="copy", tell=lambda _: None)

@@ -35,11 +35,12 @@ def listed(prices: Sequence[OwnPrice]) -> list[str]:
     """All of them as a table."""
     if not prices:
         return ["There are no prices of your own. Set one: usage-graph prices set MODEL --input USD --output USD"]
-    rows = [["model", "provider", "from", *_NAMES.values(), "per call", "said in"]]
+    rows = [["model", "provider", "project", "from", *_NAMES.values(), "per call", "said in"]]
     rows += [
         [
             printable(price.model),
             printable(price.provider or "any"),
+            printable(price.project or "all"),
             _time(price.since) if price.since else "ever",
             *("-" if (rate := getattr(price, name)) is None else _usd(rate) for name in _NAMES),
             _usd(price.per_call),
@@ -47,7 +48,7 @@ def listed(prices: Sequence[OwnPrice]) -> list[str]:
         ]
         for price in prices
     ]
-    return [*_table(rows, left=3), "USD per million tokens. -: as input, cache write or output."]
+    return [*table(rows, left=4), "USD per million tokens. -: as input, cache write or output."]
 
 
 def explained(quote: Quote | None, provider: str | None, model: str, at: datetime) -> list[str]:
@@ -82,11 +83,11 @@ def _rates(card: RateCard) -> list[str]:
         rows.append([name, *(_usd(card.usd_per_million(getattr(rates, kind))) for _, rates in steps)])
     if any(rates.call for _, rates in steps):
         rows.append(["USD per call", *(_usd(card.usd_per_million(rates.call).scaleb(-6)) for _, rates in steps)])
-    return _table(rows, left=1)
+    return table(rows, left=1)
 
 
 def differences(found: Differences) -> list[str]:
-    """What repricing changes, by model, the largest difference first; nothing where there is none."""
+    """What repricing changes, by model, the largest difference first, and in credits; nothing where there is none."""
     changed = {model: one for model, one in found.items() if one.changed}
     split = sum(one.split for one in found.values())
     lines: list[str] = []
@@ -99,9 +100,12 @@ def differences(found: Differences) -> list[str]:
         if len(ranked) > _SHOWN:
             rows.append(_row(f"{len(ranked) - _SHOWN:,} more models", _sum([one for _, one in ranked[_SHOWN:]])))
         rows.append(_row("all of these", _sum(list(changed.values()))))
-        lines += _table(rows, left=1)
+        lines += table(rows, left=1)
     if split:
         lines.append(f"{split:,} calls keep their cost, and get it by component (input, cache, output).")
+    if (whole := _sum(list(found.values()))).recharged:
+        old, new = (_usd(from_nano(nano)) for nano in (whole.old_credits_nano, whole.new_credits_nano))
+        lines.append(f"{whole.recharged:,} calls get other credits: {new} in place of {old}.")
     return lines
 
 
@@ -120,7 +124,8 @@ def _sum(parts: Sequence[Difference]) -> Difference:
 
 def _named(price: OwnPrice) -> str:
     provider = f" at {printable(price.provider)}" if price.provider else ""
-    return f"{printable(price.model)}{provider}{f' from {_time(price.since)} on' if price.since else ''}"
+    project = f" in project {printable(price.project)}" if price.project else ""
+    return f"{printable(price.model)}{provider}{project}{f' from {_time(price.since)} on' if price.since else ''}"
 
 
 def _time(at: datetime) -> str:
@@ -132,7 +137,7 @@ def _usd(amount: Decimal) -> str:
     return plain(str(amount))
 
 
-def _table(rows: Sequence[Sequence[str]], *, left: int) -> list[str]:
+def table(rows: Sequence[Sequence[str]], *, left: int) -> list[str]:
     """Columns in line, the first ``left`` of them to the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [

@@ -11,6 +11,7 @@ from usage_graph.config import Settings
 from usage_graph.errors import ConfigError
 from usage_graph.flags import DATABASE, Command, add, add_settings, settings_of
 from usage_graph.price import RATES, Origin, OwnPrice
+from usage_graph.usage import project_named
 
 if TYPE_CHECKING:
     from usage_graph.store.connect import Connection
@@ -35,22 +36,26 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         unit = f"USD per million tokens {_RATES[name]}" if name in _RATES else "USD per call, besides its tokens"
         setting.add_argument(_flag(name), dest=name, metavar="USD", help=unit)
     _add_provider(setting, "for calls to this provider alone (default: any)")
+    _add_project(setting, "for calls of this project alone (default: of all)")
     setting.add_argument(
         "--from", dest="since", metavar="DATE", help="in force from then on, UTC (default: since ever)"
     )
 
     listing = _command(commands, "list", list_, "list your own prices, and where each is said")
     listing.add_argument("--model", metavar="TEXT", help="those with this in the model's name")
+    _add_project(listing, "those that calls of this project may go by")
 
     showing = _command(commands, "show", show, "say what a call is priced by, and why")
     showing.add_argument("model", metavar="MODEL", help="as calls name it")
     _add_provider(showing, "whom the calls are sent to")
+    _add_project(showing, "of a call of this project")
     showing.add_argument("--at", metavar="DATE", help="of a call at that time, UTC (default: now)")
     showing.add_argument("--service-tier", metavar="TIER", help="of a call of that class, such as batch or priority")
 
     removal = _command(commands, "remove", remove, "remove prices that were set")
     removal.add_argument("model", metavar="MODEL", help="as `prices list` names it")
     _add_provider(removal, "those of this provider alone")
+    _add_project(removal, "those set for this project (default: those for all)")
     removal.add_argument("--from", dest="since", metavar="DATE", help="the one from then on alone")
 
 
@@ -62,6 +67,17 @@ def _command(commands: Any, name: str, command: Command, summary: str) -> argpar
 
 def _add_provider(command: argparse.ArgumentParser, text: str) -> None:
     command.add_argument("--provider", metavar="NAME", help=text)
+
+
+def _add_project(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--project", metavar="NAME", help=text)
+
+
+def _project(given: argparse.Namespace) -> str | None:
+    try:
+        return None if given.project is None else project_named(given.project)
+    except ValueError as error:
+        raise ConfigError([f"--project: {error}"]) from None
 
 
 def _flag(name: str) -> str:
@@ -76,7 +92,7 @@ def set_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     price = _price(given, {name: rate for name in RATES if (rate := getattr(given, name)) is not None})
 
     async def work() -> None:
-        async with _connected(settings, create=True) as connection:
+        async with connected(settings, create=True) as connection:
             await set_price(connection, price)
 
     asyncio.run(work())
@@ -85,16 +101,20 @@ def set_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    settings = settings_of(given, environ)
+    settings, project = settings_of(given, environ), _project(given)
     from usage_graph.pricing.page import listed
 
-    found = [price for price in asyncio.run(own_prices(settings)) if (given.model or "").lower() in price.model]
+    found = [
+        price
+        for price in asyncio.run(own_prices(settings))
+        if (given.model or "").lower() in price.model and project in (None, price.project or project)
+    ]
     print("\n".join(listed(found)))
     return 0
 
 
 def show(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    settings = settings_of(given, environ)
+    settings, project = settings_of(given, environ), _project(given)
     from usage_graph.pricing.page import explained
     from usage_graph.processor import Pricing, providers
     from usage_graph.processor.own import instant
@@ -106,7 +126,7 @@ def show(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     pricing = Pricing(asyncio.run(own_prices(settings)))
     # As it is folded in a record, or inferred.
     provider = providers.fold(given.provider) if given.provider else providers.of_model(given.model)
-    quote = pricing.quote(provider, given.model, at, service_tier=given.service_tier)
+    quote = pricing.quote(provider, given.model, at, service_tier=given.service_tier, project=project)
     print("\n".join(explained(quote, provider, given.model, at)))
     return 0 if quote is not None else 1
 
@@ -122,8 +142,10 @@ def remove(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     async def work() -> list[OwnPrice]:
         if not database.exists(settings):
             return []
-        async with _connected(settings) as connection:
-            return await remove_prices(connection, wanted.model, provider=wanted.provider, since=wanted.since)
+        async with connected(settings) as connection:
+            return await remove_prices(
+                connection, wanted.model, provider=wanted.provider, since=wanted.since, project=wanted.project
+            )
 
     removed = asyncio.run(work())
     print(
@@ -143,12 +165,12 @@ async def own_prices(settings: Settings) -> list[OwnPrice]:
     in_file = read_file(settings.prices)
     if not database.exists(settings):
         return in_file
-    async with _connected(settings) as connection:
+    async with connected(settings) as connection:
         return [*await list_prices(connection), *in_file]
 
 
 @asynccontextmanager
-async def _connected(settings: Settings, *, create: bool = False) -> AsyncIterator["Connection"]:
+async def connected(settings: Settings, *, create: bool = False) -> AsyncIterator["Connection"]:
     """A connection to the database; ``create``: an embedded one is made if there is none yet."""
     from usage_graph import database
     from usage_graph.store.connect import connect
@@ -164,9 +186,15 @@ async def _connected(settings: Settings, *, create: bool = False) -> AsyncIterat
 def _price(given: argparse.Namespace, rates: Mapping[str, object]) -> OwnPrice:
     from usage_graph.processor.own import own_price
 
+    project = _project(given)
     try:
         return own_price(
-            model=given.model, provider=given.provider, since=given.since, rates=rates, origin=Origin.DATABASE
+            model=given.model,
+            provider=given.provider,
+            since=given.since,
+            rates=rates,
+            origin=Origin.DATABASE,
+            project=project,
         )
     except ConfigError as error:
         raise ConfigError([_as_flag(problem) for problem in error.problems]) from None

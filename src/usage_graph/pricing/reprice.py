@@ -1,4 +1,4 @@
-"""``usage-graph reprice``: shows what new prices would change, asks, and changes it."""
+"""``usage-graph reprice``: shows what new prices and credit rules would change, asks, and changes it."""
 
 import argparse
 import asyncio
@@ -14,6 +14,7 @@ from usage_graph.window import CalendarPeriod, Window, between, last, parse_dura
 
 if TYPE_CHECKING:
     from usage_graph.config import Settings
+    from usage_graph.usage import UsageRecord
 
 _WINDOW = "Which calls? Say --last P30D, --period last-month, or --from 2026-01-01 and perhaps --to 2026-02-01."
 
@@ -77,13 +78,19 @@ async def _reprice(given: argparse.Namespace, settings: "Settings", window: Wind
     from usage_graph.prices import read_file
     from usage_graph.pricing.page import differences
     from usage_graph.processor import Pricing, providers
+    from usage_graph.processor.charging import Charging
     from usage_graph.report.progress import shown, stand_of
+    from usage_graph.store.credits import read_credit_rules
     from usage_graph.store.prices import read_prices
     from usage_graph.store.reprice import Wanted, compare, every_project, kept, opened, reprice
 
     in_file = read_file(settings.prices)
     async with database.reached(settings) as dsn, opened(dsn) as connection:
-        price = Pricing([*await read_prices(dsn), *in_file]).price
+        pricing, charging = Pricing([*await read_prices(dsn), *in_file]), Charging(await read_credit_rules(dsn))
+
+        def price(record: "UsageRecord") -> "UsageRecord":
+            return charging.charge(pricing.price(record))
+
         present = await kept(connection, window)
         if present.start > window.start:
             print(f"Calls from before {present.start:%Y-%m-%d} are no longer kept, and their sums stay as they are.")
@@ -93,14 +100,12 @@ async def _reprice(given: argparse.Namespace, settings: "Settings", window: Wind
         console = Console(stderr=True)
         with shown(console, stand_of) as tell:
             planned = await compare(connection, wanted, price=price, tell=tell)
-        number = sum(one.changed + one.split for one in planned.values())
+        number = sum(one.written for one in planned.values())
         whole = sum(one.calls for one in planned.values())
         print("\n".join([f"{whole:,} calls match whose cost nobody reported.", *differences(planned)]))
-        if not whole:
-            print("Nothing is to be changed.")
-            return 0
         if not number:
-            print("All of them cost what the prices say. Nothing is to be changed.")
+            right = "All of them cost what the prices say. " if whole else ""
+            print(f"{right}Nothing is to be changed.")
             return 0
         if given.dry_run:
             return 0
@@ -109,7 +114,7 @@ async def _reprice(given: argparse.Namespace, settings: "Settings", window: Wind
             return 1
         with shown(console, stand_of) as tell:
             changed = await reprice(connection, wanted, price=price, tell=tell)
-        print(f"Changed {sum(one.changed + one.split for one in changed.values()):,} calls.")
+        print(f"Changed {sum(one.written for one in changed.values()):,} calls.")
         return 0
 
 

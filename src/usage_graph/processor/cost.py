@@ -18,7 +18,7 @@ _TIER_KEYS = ("service_tier", "processing", "speed")
 """What the price list calls the classes of service that emitters call tiers: `priority`, `batch`, `fast`."""
 
 MODELS_REMEMBERED = 4096
-"""Resolved (provider, models) triples, hits and misses: the names come from clients, so there must be a bound."""
+"""Resolved (project, provider, models), hits and misses: the names come from clients, so there must be a bound."""
 
 
 class Quote(NamedTuple):
@@ -86,7 +86,9 @@ class Pricing:
 
     def use(self, own: Iterable[OwnPrice]) -> None:
         """Price by these own prices from now on, and by no others; a call is priced by the old or the new ones."""
-        self._choice = lru_cache(MODELS_REMEMBERED)(partial(self._choose, OwnPrices(own)))
+        prices = OwnPrices(own)
+        self._projects = prices.projects
+        self._choice = lru_cache(MODELS_REMEMBERED)(partial(self._choose, prices))
 
     def price(self, record: UsageRecord) -> UsageRecord:
         """``record`` with what it costs, and the parts of that; a reported cost stays as it is. See ``charge``."""
@@ -101,7 +103,9 @@ class Pricing:
             record.reasoning_tokens,
         )
         names = record.provider, record.request_model, record.response_model
-        charge = self.charge(*names, record.started_at, record.service_tier, used, failed=record.failed)
+        charge = self.charge(
+            *names, record.started_at, record.service_tier, used, failed=record.failed, project=record.project
+        )
         cost, input_, cache_read, cache_write, output = charge or UNKNOWN
         return record._replace(
             cost_nano=cost,
@@ -121,15 +125,16 @@ class Pricing:
         used: Tokens,
         *,
         failed: bool,
+        project: str | None = None,
     ) -> Charge | None:
-        """What a call costs that nobody reported the cost of; ``None`` is unknown.
+        """What a call of ``project`` costs that nobody reported the cost of; ``None`` is unknown.
 
         The prices are those in force ``at`` its start. For the names see ``OwnPrices`` and ``Catalog.find``. Unknown
         are, besides the costs of unknown models: those of calls of which a count is unknown that the model charges for;
         of ``failed`` calls without any count; more than ``MAX_COST_NANO``. Unknown cache and reasoning counts are taken
         for none: such tokens are then priced as plain input and output.
         """
-        card = self._choice(provider, request_model, response_model).card(at, service_tier)
+        card = self._chosen(project, provider, request_model, response_model).card(at, service_tier)
         if card is None:
             return None
         charge = card.charge(
@@ -145,19 +150,38 @@ class Pricing:
         # Nobody knows whether a failed call without counts was answered, and so charged for.
         return None if charge.cost and failed and used.input is None and used.output is None else charge
 
-    def quote(self, provider: str | None, model: str, at: datetime, *, service_tier: str | None = None) -> Quote | None:
-        """What a call of that time, model and provider is priced by; ``None`` if its cost is unknown."""
-        choice = self._choice(provider, model, None)
+    def quote(
+        self,
+        provider: str | None,
+        model: str,
+        at: datetime,
+        *,
+        service_tier: str | None = None,
+        project: str | None = None,
+    ) -> Quote | None:
+        """What a call of that time, model, provider and project is priced by; ``None`` if its cost is unknown."""
+        choice = self._chosen(project, provider, model, None)
         card = choice.card(at, service_tier)
         if card is None:
             return None
         own = next((price for price, of in choice.own if of is card), None)
         return Quote(card, own, choice.listed if own is None else None)
 
-    def _choose(
-        self, own: OwnPrices, provider: str | None, request_model: str | None, response_model: str | None
+    def _chosen(
+        self, project: str | None, provider: str | None, request_model: str | None, response_model: str | None
     ) -> _Choice:
-        prices = own.of(provider, [name for name in (response_model, request_model) if name])
+        # Projects without prices of their own share what is remembered.
+        return self._choice(project if project in self._projects else None, provider, request_model, response_model)
+
+    def _choose(
+        self,
+        own: OwnPrices,
+        project: str | None,
+        provider: str | None,
+        request_model: str | None,
+        response_model: str | None,
+    ) -> _Choice:
+        prices = own.of(provider, [name for name in (response_model, request_model) if name], project=project)
         listed = self._catalog.find(provider, request_model, response_model)
         offer = None
         if listed is not None:

@@ -21,12 +21,18 @@ _ANY = "*"
 
 
 def own_price(
-    *, model: object, provider: object = None, since: object = None, rates: Mapping[str, object], origin: Origin
+    *,
+    model: object,
+    provider: object = None,
+    since: object = None,
+    rates: Mapping[str, object],
+    origin: Origin,
+    project: str | None = None,
 ) -> OwnPrice:
     """A price as somebody said it; names and rates are folded to how they are kept.
 
     ``rates`` by the names in ``price.RATES``, as whole numbers, ``Decimal`` or text; ``since`` as a date, a time or
-    text, without an offset in UTC.
+    text, without an offset in UTC; ``project`` as it is already checked.
 
     Raises:
         ConfigError: with everything that is wrong with it.
@@ -58,7 +64,7 @@ def own_price(
         raise ConfigError(problems)
     amounts = {"input": Decimal(0), "output": Decimal(0), **amounts}
     folded = _folded(provider) if isinstance(provider, str) else None
-    return OwnPrice(model=dashed(name), provider=folded, since=start, origin=origin, **amounts)
+    return OwnPrice(model=dashed(name), provider=folded, since=start, origin=origin, project=project, **amounts)
 
 
 def instant(value: object, zone: tzinfo = UTC) -> datetime:
@@ -105,19 +111,30 @@ def _rate(value: object) -> Decimal:
 class OwnPrices:
     """All of them, by what they are of.
 
-    Those of the database come before those of the file; in each the response model before the request model, a name in
-    full before one with less around it, those before ``name*``, the longest of these first; then one of the call's
-    provider before one of any, and the newest that is not from after the call.
+    Those of the call's project come before those of all, and of these those of the database before those of the file;
+    in each the response model before the request model, a name in full before one with less around it, those before
+    ``name*``, the longest of these first; then one of the call's provider before one of any, and the newest that is not
+    from after the call.
     """
 
     def __init__(self, prices: Iterable[OwnPrice] = ()) -> None:
         found = list(prices)
-        self._shelves = [_Shelf([price for price in found if price.origin is origin]) for origin in Origin]
+        self.projects = frozenset(price.project for price in found if price.project is not None)
+        self._shelves = {
+            project: [
+                _Shelf([price for price in found if (price.project, price.origin) == (project, origin)])
+                for origin in Origin
+            ]
+            for project in (None, *self.projects)
+        }
 
-    def of(self, provider: str | None, names: Sequence[str]) -> list[OwnPrice]:
+    def of(self, provider: str | None, names: Sequence[str], *, project: str | None = None) -> list[OwnPrice]:
         """Those of a call with these names: the first of them that is not from after the call is the call's."""
         seller = _folded(provider) if provider else None
-        return [price for shelf in self._shelves for name in names for price in shelf.of(name, seller)]
+        shelves = self._shelves[None]
+        if project in self.projects:
+            shelves = [*self._shelves[project], *shelves]
+        return [price for shelf in shelves for name in names for price in shelf.of(name, seller)]
 
 
 class _Shelf:

@@ -29,29 +29,45 @@ async def read_prices(dsn: str) -> list[OwnPrice]:
 
 
 async def list_prices(connection: Connection) -> list[OwnPrice]:
-    """All of them, by model, provider and time."""
-    return _prices(await connection.fetch(query("list_prices")))
+    """All of them, by model, provider, time and project; those of all projects before those of one."""
+    return prices_of(await connection.fetch(query("list_prices")))
 
 
 async def set_price(connection: Connection, price: OwnPrice) -> None:
-    """In place of the one of the same model, provider and time, if there is one."""
-    await connection.execute(query("set_price"), *price[:-1])
+    """In place of the one of the same project, model, provider and time, if there is one."""
+    await connection.execute(query("set_price"), *_row(price))
 
 
 async def remove_prices(
-    connection: Connection, model: str, *, provider: str | None = None, since: datetime | None = None
+    connection: Connection,
+    model: str,
+    *,
+    provider: str | None = None,
+    since: datetime | None = None,
+    project: str | None = None,
 ) -> list[OwnPrice]:
-    """Those of ``model``; if given, of ``provider`` alone, and from ``since`` on alone. Returns what was removed."""
-    return _prices(await connection.fetch(query("remove_prices"), model, provider, since))
+    """Those of ``model`` that were set for ``project``, without one those for all projects; if given, of ``provider``
+    alone, and from ``since`` on alone. Returns what was removed."""
+    return prices_of(await connection.fetch(query("remove_prices"), project, model, provider, since))
 
 
 async def carry_prices(source: Connection, target: Connection) -> None:
     """Give ``target`` the prices of ``source`` that it has none in place of."""
-    known = {price[:3] for price in await list_prices(target)}
+    known = {_key(price) for price in await list_prices(target)}
     for price in await list_prices(source):
-        if price[:3] not in known:
+        if _key(price) not in known:
             await set_price(target, price)
 
 
-def _prices(rows: Iterable[asyncpg.Record]) -> list[OwnPrice]:
-    return [OwnPrice._make((*row, Origin.DATABASE)) for row in rows]
+def _key(price: OwnPrice) -> tuple[object, ...]:
+    return price.project, price.model, price.provider, price.since
+
+
+def _row(price: OwnPrice) -> tuple[object, ...]:
+    """In the order of the columns."""
+    *said, _, project = price
+    return project, *said
+
+
+def prices_of(rows: Iterable[asyncpg.Record]) -> list[OwnPrice]:
+    return [OwnPrice._make((*said, Origin.DATABASE, project)) for project, *said in rows]

@@ -1,4 +1,5 @@
--- Those of a model; if given, of one provider, and from one time on.
+-- Those of a model that were set for one project, or for all; if given, of one provider, and from one time on.
 DELETE FROM usage_price
-WHERE model = $1 AND ($2::text IS NULL OR provider = $2) AND ($3::timestamptz IS NULL OR since = $3)
-RETURNING model, provider, since, input, output, cache_read, cache_write, cache_write_1h, reasoning, per_call
+WHERE project IS NOT DISTINCT FROM $1 AND model = $2
+    AND ($3::text IS NULL OR provider = $3) AND ($4::timestamptz IS NULL OR since = $4)
+RETURNING project, model, provider, since, input, output, cache_read, cache_write, cache_write_1h, reasoning, per_call

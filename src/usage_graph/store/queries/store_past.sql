@@ -1,3 +1,3 @@
 INSERT INTO {table} ({columns})
-SELECT *
-FROM unnest({arrays})
+SELECT {values}
+FROM unnest({arrays}) AS p ({columns})

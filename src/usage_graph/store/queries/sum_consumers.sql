@@ -1,5 +1,5 @@
 -- The first consumers by weight, and one row whose rank is null: the whole that shares are of.
--- A conversation is labelled by the name of its newest call in the window that has one.
+-- A conversation is labelled by the name of its newest call in the window that has one, of those the caller may see.
 WITH grouped AS (
     SELECT
         {key} AS key,
@@ -33,6 +33,7 @@ LEFT JOIN LATERAL (
     WHERE
         c.dimension = 'conversation' AND r.project = {project}::text AND r.conversation = c.key
         AND r.started_at >= {start}::timestamptz AND r.started_at < {end}::timestamptz AND r.name IS NOT NULL
+        AND {bound}
     ORDER BY r.started_at DESC, r.id DESC
     LIMIT 1
 ) AS title ON true
