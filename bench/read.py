@@ -26,9 +26,11 @@ from bench.database import Database
 from bench.meter import Cpu
 from bench.wire import Connection, post
 from usage_graph.graph import app as graph
+from usage_graph.graph.live import Live
 from usage_graph.graph.schema import example_operations
 from usage_graph.store.connect import Connection as Asyncpg
 from usage_graph.store.connect import open_pool
+from usage_graph.store.listening import Listener
 from usage_graph.store.reader import Reader
 
 WINDOW = timedelta(days=30)
@@ -135,7 +137,12 @@ async def _capture(dsn: str, bodies: Sequence[bytes]) -> list[list[Statement]]:
 
     found = []
     async with open_pool(dsn, name="bench", size=1, init=init) as pool:
-        application = Starlette(routes=graph.routes(reader=Reader(pool), clock=lambda: datetime.now(UTC)))
+
+        def clock() -> datetime:
+            return datetime.now(UTC)
+
+        live = Live(listener=Listener(dsn), clock=clock)
+        application = Starlette(routes=graph.routes(reader=Reader(pool), live=live, clock=clock))
         transport = httpx.ASGITransport(application)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             # The first question of a connection also makes the driver ask for types, so it is asked twice.

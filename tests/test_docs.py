@@ -10,8 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.documents import OPERATIONS, ROOT, section, snippets
 from usage_graph import cli
-from usage_graph.config import COPY_TO, SETTINGS
+from usage_graph.config import COPY_TO, QUERY_COST, SETTINGS
+from usage_graph.graph import limits
 from usage_graph.graph.schema import sdl
+from usage_graph.graph.weights import QUESTION
 from usage_graph.health import MAX_DETAILS, Outcome
 from usage_graph.metrics import Metrics
 from usage_graph.store import counts, migrate, upkeep
@@ -56,6 +58,17 @@ def test_fields_and_codes_of_the_api_exist() -> None:
         assert re.search(rf"^  {field}\b", sdl(), re.M), field
 
 
+def test_limits_are_those_in_force() -> None:
+    text = " ".join(section(OPERATIONS, "Limits").split())
+    documented = (
+        *(f"counts as {QUESTION} of them", f'"limit": {QUERY_COST}'),
+        *(f"{limits.MAX_CHARACTERS:,} characters", f"{limits.MAX_TOKENS:,} tokens"),
+        *(f"{limits.MAX_DEPTH} levels", f"{limits.MAX_ALIASES} aliases", f"{limits.MAX_USAGES} `usage` fields"),
+    )
+    for words in documented:
+        assert words in text, words
+
+
 def test_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]*)#?([^)]*)\)", OPERATIONS)
     assert links
@@ -70,6 +83,7 @@ def test_links_lead_somewhere() -> None:
 def test_metrics_exist() -> None:
     shown = Metrics()
     shown.watch_queue(lambda: 0)
+    shown.watch_live(lambda: 0, lambda: 0)
     for outcome in Outcome:
         shown.tell("p", outcome, "a detail", 1)
     shown.request_duration.record(

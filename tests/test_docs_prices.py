@@ -4,11 +4,13 @@ import re
 import shlex
 from datetime import UTC, datetime
 
+import graphql
 import pytest
 
 from tests.documents import ROOT, section, snippets
 from usage_graph import cli
 from usage_graph.config import SETTINGS
+from usage_graph.graph.schema import sdl
 from usage_graph.price import RATES
 from usage_graph.processor import Pricing
 from usage_graph.processor.price_file import parse
@@ -23,12 +25,17 @@ COMMANDS = [
 
 
 def test_its_commands_run(postgresql: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(COMMANDS) == 10
+    assert len(COMMANDS) == 12
     for program, *arguments in COMMANDS:
         assert program == "usage-graph"
         assert cli.main([*arguments, "--database-url", postgresql]) == 0, arguments
     said = capsys.readouterr().out
     assert "your own price in the database, of gpt-4o at azure from 2026-07-01 on" in said
+
+
+def test_its_mutation_is_one() -> None:
+    (document,) = snippets(PAGE, "graphql")
+    assert graphql.validate(graphql.build_schema(sdl()), graphql.parse(document)) == []
 
 
 def test_its_file_is_a_price_with_every_key() -> None:

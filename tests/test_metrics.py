@@ -75,6 +75,14 @@ def test_what_senders_choose_cannot_grow_without_end() -> None:
     assert sum(found.values()) == 10 * MAX_DETAILS
 
 
+def test_subscribers_are_counted() -> None:
+    metrics = Metrics()
+    metrics.watch_live(lambda: 3, lambda: 17)
+    found = samples(metrics.text())
+    assert value(found, "usage_graph_live_connections") == 3
+    assert value(found, "usage_graph_live_records_dropped_total") == 17
+
+
 async def test_batches_and_the_queue_are_measured() -> None:
     metrics = Metrics()
     metrics.watch_queue(lambda: 42)

@@ -54,6 +54,18 @@ async def test_the_database_and_the_file_are_looked_at_again_and_again(database:
         assert (nano(pricing), nano(pricing, "in-file")) == (None, None)
 
 
+async def test_a_price_of_one_project_is_in_force_for_its_calls_alone(database: str) -> None:
+    pricing = Pricing()
+    prices = Prices(dsn=database, file=None, pricing=pricing)
+    await prices.load()
+    async with connected(database) as connection:
+        await set_price(connection, HOUSE)
+        await set_price(connection, HOUSE._replace(project="ours", input=Decimal(3)))
+    await prices.round()
+    of = {name: pricing.price(a_call(None, "house", project=name)).cost_nano for name in ("ours", "theirs")}
+    assert of == {"ours": 3_200_000, "theirs": 1_200_000}
+
+
 async def test_nothing_new_forgets_nothing(postgresql: str) -> None:
     pricing = Pricing()
     prices = Prices(dsn=postgresql, file=None, pricing=pricing)

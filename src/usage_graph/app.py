@@ -7,32 +7,32 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from usage_graph import database
 from usage_graph.config import Settings
 from usage_graph.errors import StartupError
-from usage_graph.exporter.exporter import Exporter
+from usage_graph.grant import Access
+from usage_graph.graph.export.app import MAX_AT_ONCE
+from usage_graph.graph.live import Live
 from usage_graph.health import Health, Tally
-from usage_graph.key import Key
-from usage_graph.listen import PortTaken, bind, url
+from usage_graph.key import admit
+from usage_graph.keys import Keys
+from usage_graph.listen import PortTaken, address, bind
 from usage_graph.metrics import Metrics
-from usage_graph.prices import Prices
-from usage_graph.processor import Pricing, Processor
-from usage_graph.processor.events import EventProcessor
-from usage_graph.processor.measurements import MeasurementProcessor
 from usage_graph.receiver import grpc as otlp_grpc
 from usage_graph.receiver.intake import Intake
 from usage_graph.receiver.service import Service
+from usage_graph.recording import recording
+from usage_graph.store.administration import open_administration
 from usage_graph.store.counts import open_counts
+from usage_graph.store.listening import open_listener
 from usage_graph.store.reader import open_reader
 from usage_graph.store.upkeep import Upkeep
-from usage_graph.store.writer import open_writer
-from usage_graph.web import HttpServer, http_app
+from usage_graph.tls import Certificate, certificate_of
+from usage_graph.web import Answering, HttpServer, http_app
 
 _log = logging.getLogger("usage_graph")
-
-_WRITERS = 2
-"""Batches written at once: while the database commits one, the next is on its way."""
 
 _GRACE = 20.0
 """Seconds that requests under way may take when the server is told to stop."""
@@ -63,10 +63,14 @@ async def serve(
         StartupError: a port, the database or its schema cannot be used.
     """
     async with AsyncExitStack() as stack:
+        certificate = certificate_of(settings)
         stop = stack.enter_context(_stop_on_signals())
         sockets = stack.enter_context(_Sockets(settings))
         dsn = await stack.enter_async_context(database.running(settings))
         await database.prepare(settings, dsn, apply=migrate)
+        keys = Keys(dsn=dsn, api_key=settings.api_key, clock=_clock)
+        await stack.enter_async_context(keys.running())
+        _refuse_to_be_open(settings, keys)
         upkeep = Upkeep(
             dsn=dsn, retention=settings.retention, clock=_clock, patience=settings.statement_timeout + _GRACE
         )
@@ -75,61 +79,56 @@ async def serve(
         health = Health(metrics.tell, tally.tell)
         await stack.enter_async_context(open_counts(dsn, tally=tally))
 
-        pricing = Pricing()
-        await stack.enter_async_context(Prices(dsn=dsn, file=settings.prices, pricing=pricing).running())
-        writer = await stack.enter_async_context(
-            open_writer(
+        service = await stack.enter_async_context(
+            recording(
+                settings,
                 dsn,
-                mode=settings.write_mode,
-                connections=_WRITERS,
-                price=pricing.price,
-                by_fingerprint=settings.merge_by_fingerprint,
-                tell=health.tell_written,
+                metrics=metrics,
+                health=health,
+                kept_since=lambda: upkeep.kept_since,
+                grace=_GRACE,
             )
         )
-        reader = await stack.enter_async_context(
-            open_reader(dsn, connections=settings.pool_size, statement_timeout=settings.statement_timeout)
-        )
-        exporter = Exporter(
-            write=metrics.measured(writer.write),
-            batch_spans=settings.batch_spans,
-            batch_timeout=settings.batch_timeout,
-            queue_spans=settings.queue_spans,
-            queue_bytes=settings.queue_bytes,
-            writers=_WRITERS,
-        )
-        metrics.watch_queue(lambda: exporter.waiting)
-        await exporter.start()
-        stack.push_async_callback(_drain, exporter)
-        service = Service(
-            processor=Processor(pricing=pricing),
-            events=EventProcessor(pricing=pricing),
-            measurements=MeasurementProcessor(pricing=pricing, sources=frozenset(settings.metric_sources)),
-            exporter=exporter,
-            kept_since=lambda: upkeep.kept_since,
-            tell=health.tell,
-        )
+        answering = await stack.enter_async_context(_answering(settings, dsn, metrics))
         intake = Intake(max_bytes=settings.queue_bytes)
 
-        grpc_address = await stack.enter_async_context(_grpc(settings, service, intake))
-        _warn_if_open(settings)
+        grpc_address = await stack.enter_async_context(_grpc(settings, service, intake, keys, certificate))
+        scheme = "http://" if certificate is None else "https://"
         endpoints = Endpoints(
-            http=url(settings.host, sockets.main),
-            otlp_http=url(settings.host, sockets.otlp) if sockets.otlp else None,
+            http=f"{scheme}{address(settings.host, sockets.main)}",
+            otlp_http=f"{scheme}{address(settings.host, sockets.otlp)}" if sockets.otlp else None,
             otlp_grpc=grpc_address,
         )
         routes = http_app(
             settings,
             service=service,
             intake=intake,
-            reader=reader,
+            answering=answering,
             metrics=metrics,
+            keys=keys,
             clock=_clock,
             otlp_port=sockets.otlp,
         )
-        web = await stack.enter_async_context(HttpServer(routes, sockets.all, grace=_GRACE))
+        web = await stack.enter_async_context(HttpServer(routes, sockets.all, certificate=certificate, grace=_GRACE))
+        stack.push_async_callback(answering.live.stop)
         print(f"ready {endpoints.http}", flush=True)
         await _until_stopped(stop, web, ready(endpoints) if ready else None)
+
+
+@asynccontextmanager
+async def _answering(settings: Settings, dsn: str, metrics: Metrics) -> AsyncIterator[Answering]:
+    """What answers questions, each kind over connections of its own: none of them waits for another."""
+    async with AsyncExitStack() as stack:
+        enter, timeout = stack.enter_async_context, settings.statement_timeout
+        listener = await enter(open_listener(dsn))
+        live = Live(listener=listener, clock=_clock, at_once=max(1, settings.pool_size // 2), timeout=timeout)
+        metrics.watch_live(lambda: live.connections, lambda: listener.dropped)
+        yield Answering(
+            reader=await enter(open_reader(dsn, connections=settings.pool_size, statement_timeout=timeout)),
+            export_reader=await enter(open_reader(dsn, connections=MAX_AT_ONCE, statement_timeout=timeout)),
+            administration=await enter(open_administration(dsn)),
+            live=live,
+        )
 
 
 class _Sockets:
@@ -164,24 +163,26 @@ def _tolerate(error: PortTaken, settings: Settings, setting: str, consequence: s
     _log.warning("%s %s", error, consequence)
 
 
-def _warn_if_open(settings: Settings) -> None:
-    if not settings.on_loopback and settings.api_key is None:
-        _log.warning(
-            "%s is not loopback and no key is set: whoever reaches these ports may send calls and read all of them. "
-            "Set USAGE_GRAPH_API_KEY, or keep them behind a proxy that lets only the right people in.",
-            settings.host,
+def _refuse_to_be_open(settings: Settings, keys: Keys) -> None:
+    """Raises ``StartupError`` where everyone on a network could do everything, and nobody said that they may."""
+    if settings.on_loopback or keys.wanted:
+        return
+    if not settings.insecure:
+        raise StartupError(
+            f"{settings.host} is not loopback, and there is no key: whoever reaches these ports could send calls and "
+            "read all of them. Make a key first (`usage-graph keys create --all-projects --scope admin`), or set "
+            "USAGE_GRAPH_API_KEY; or say --insecure where only the right people get through."
         )
-
-
-async def _drain(exporter: Exporter) -> None:
-    try:
-        await asyncio.wait_for(exporter.drain(), _GRACE)
-    except TimeoutError:
-        _log.error("the database did not take %d spans in time; their senders were told to try again", exporter.waiting)
+    _log.warning(
+        "%s is not loopback and there is no key: whoever reaches these ports may send calls and read all of them.",
+        settings.host,
+    )
 
 
 @asynccontextmanager
-async def _grpc(settings: Settings, service: Service, intake: Intake) -> AsyncIterator[str | None]:
+async def _grpc(
+    settings: Settings, service: Service, intake: Intake, keys: Keys, certificate: Certificate | None
+) -> AsyncIterator[str | None]:
     """OTLP/gRPC while this runs; its address, or ``None`` where it is off or its port is taken."""
     if not settings.otlp_grpc_port:
         yield None
@@ -193,16 +194,20 @@ async def _grpc(settings: Settings, service: Service, intake: Intake) -> AsyncIt
         _tolerate(error, settings, "otlp_grpc_port", "OTLP/gRPC is off.")
         yield None
         return
-    admit = Key(settings.api_key).admit if settings.api_key else None
-    server = otlp_grpc.server(service, max_body_bytes=settings.max_body_bytes, intake=intake, admit=admit)
-    address = url(settings.host, settings.otlp_grpc_port).removeprefix("http://")
+    server = otlp_grpc.server(
+        service,
+        max_body_bytes=settings.max_body_bytes,
+        intake=intake,
+        admit=partial(admit, keys, access=Access.INGEST),
+    )
+    where = address(settings.host, settings.otlp_grpc_port)
     try:
-        server.add_insecure_port(address)
+        otlp_grpc.listen(server, where, certificate=certificate)
     except RuntimeError:
-        raise StartupError(f"OTLP/gRPC cannot listen on {address}.") from None
+        raise StartupError(f"OTLP/gRPC cannot listen on {where}.") from None
     await server.start()
     try:
-        yield address
+        yield where
     finally:
         await server.stop(_GRACE)
 

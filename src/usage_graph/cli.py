@@ -14,11 +14,13 @@ from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from usage_graph import keyring
 from usage_graph.config import COPY_TO, NOT_IN_DEMO, copy_target, load
 from usage_graph.errors import ConfigError, UsageGraphError
+from usage_graph.exporting import command as exporting
 from usage_graph.flags import DATABASE, Command, add, add_choice, add_settings, settings_of
 from usage_graph.importing import command as importing
-from usage_graph.pricing import prices, reprice
+from usage_graph.pricing import credits, prices, reprice
 from usage_graph.window import Bucket, CalendarPeriod
 
 if TYPE_CHECKING:
@@ -93,8 +95,17 @@ def parser() -> argparse.ArgumentParser:
 
     importing.add_arguments(add(commands, "import", importing.run, "send a history of calls to a running server"))
 
+    exporting.add_arguments(
+        add(commands, "export", exporting.run, "calls, conversations or series of a running server, as a file")
+    )
+
     prices.add_commands(add(commands, "prices", prices.list_, "your own prices, over those of the price list"))
-    reprice.add_arguments(add(commands, "reprice", reprice.run, "compute costs anew, with the prices there are now"))
+    credits.add_commands(add(commands, "credits", credits.show, "credits by rule, and the plan that includes some"))
+    reprice.add_arguments(
+        add(commands, "reprice", reprice.run, "compute costs and credits anew, as prices and rules are now")
+    )
+
+    keyring.add_commands(add(commands, "keys", keyring.list_, "keys that callers show, and what each is good for"))
 
     schema = add(commands, "schema", _schema, "print the GraphQL schema")
     schema.add_argument("--output", type=Path, metavar="FILE", help="write it there instead")
@@ -213,15 +224,15 @@ def _report(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from usage_graph.report.show import show
     from usage_graph.report.zone import local_zone
 
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
     question = Question(
-        endpoint=given.endpoint or f"http://{host}:{settings.port}",
+        endpoint=given.endpoint or settings.http,
         timezone=given.timezone or local_zone(environ),
         last=given.last,
         period=given.period,
         bucket=given.bucket,
         project=given.project,
         key=settings.api_key,
+        certificate=None if given.endpoint else settings.tls_cert,
     )
     show(question, as_json=given.json)
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
+from usage_graph.declared import read_keys
 from usage_graph.errors import ConfigError, QueryError
 from usage_graph.window import Duration, parse_duration
 
@@ -18,6 +19,8 @@ SERVICE = "usage-graph"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 MIB = 2**20
+QUERY_COST = 40_000
+"""Ten times what both usage pages cost together."""
 
 Engine = Literal["postgresql", "timescaledb"]
 EngineChoice = Literal["auto", "postgresql", "timescaledb"]
@@ -88,6 +91,10 @@ def _names(value: str) -> tuple[str, ...]:
     return tuple(name for part in value.split(",") if (name := part.strip()))
 
 
+def _attributes(value: str) -> tuple[str, ...]:
+    return read_keys(value)
+
+
 def _origins(value: str) -> tuple[str, ...]:
     """origins such as https://app.example.com, separated by commas, or *"""
     names = tuple(name.rstrip("/") for name in _names(value))
@@ -144,6 +151,10 @@ class Setting:
     def flag(self) -> str:
         return "--" + self.name.replace("_", "-")
 
+    @property
+    def is_switch(self) -> bool:
+        return self.parse is _switch
+
 
 SETTINGS = (
     Setting("database_url", _url, "PostgreSQL >= 15 to use; unset: an embedded one in the data directory"),
@@ -155,7 +166,10 @@ SETTINGS = (
     Setting("port", _number(0, 65535), "port of GraphQL, GraphiQL and OTLP/HTTP; 0 = any free one"),
     Setting("otlp_http_port", _number(0, 65535), "OTLP/HTTP also on this port; 0 = off"),
     Setting("otlp_grpc_port", _number(0, 65535), "port of OTLP/gRPC; 0 = off"),
-    Setting("api_key", _key, "key that callers must send, as authorization: Bearer KEY; unset: anyone may call"),
+    Setting("api_key", _key, "an operator's key, besides those of `usage-graph keys`: it opens every project"),
+    Setting("insecure", _switch, "on: listen beyond loopback even without any key, so that anyone may call"),
+    Setting("tls_cert", _path, "PEM file of the certificate, for HTTP and gRPC; unset: no TLS"),
+    Setting("tls_key", _path, "PEM file of the certificate's key"),
     Setting("cors_origins", _origins, "browser origins that may call GraphQL and OTLP/HTTP, separated by commas"),
     Setting("allowed_hosts", _names, "Host names to accept besides loopback's own, separated by commas"),
     Setting("max_body_bytes", _number(1024, 1024 * MIB), "largest OTLP body, before and after decompression"),
@@ -165,13 +179,17 @@ SETTINGS = (
     Setting("batch_timeout", _seconds, "seconds a batch waits for more spans before it is written"),
     Setting("pool_size", _number(1, 1000), "connections for queries"),
     Setting("statement_timeout", _seconds, "seconds a query may take"),
+    Setting("query_cost", _number(1, 10**9), "points that one GraphQL operation may cost, as estimated before it runs"),
+    Setting("rate_limit", _number(0, 10**9), "points that one key, or one address, may spend in a minute; 0 = off"),
     Setting("write_mode", _choice(WriteMode), "copy, or unnest for servers and proxies without COPY"),
     Setting("metric_sources", _names, "service.name of those whose metrics count, separated by commas"),
+    Setting("attributes", _attributes, "attributes to keep of calls, to filter and split by, such as team,feature"),
     Setting("merge_by_fingerprint", _switch, "on: one call seen by two instrumentations that share no id is one call"),
 )
 
-NOT_IN_DEMO = ("database_url", "engine", "retention", "prices")
-"""Settings of the user's database: the demo has its own, keeps its whole month, and knows what its calls cost."""
+NOT_IN_DEMO = ("database_url", "engine", "retention", "prices", "tls_cert", "tls_key")
+"""Settings of the user's database: the demo has its own, keeps its whole month, and knows what its calls cost. Its
+senders know no certificate of the user's."""
 
 COPY_TO = Setting("copy_to", _url, "database to copy to")
 """Read by `usage-graph copy` alone, as ``copy_target`` says; it may be there when others run."""
@@ -191,6 +209,9 @@ class Settings:
     otlp_http_port: int = 4318
     otlp_grpc_port: int = 4317
     api_key: str | None = field(default=None, repr=False)
+    insecure: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     cors_origins: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: int = 20 * MIB
@@ -200,14 +221,23 @@ class Settings:
     batch_timeout: float = 0.005
     pool_size: int = 8
     statement_timeout: float = 30.0
+    query_cost: int = QUERY_COST
+    rate_limit: int = 0
     write_mode: WriteMode = "copy"
     metric_sources: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
     merge_by_fingerprint: bool = False
     explicit: frozenset[str] = frozenset()
 
     @property
     def on_loopback(self) -> bool:
         return is_loopback(self.host)
+
+    @property
+    def http(self) -> str:
+        """The address of the server with these settings."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self.tls_cert is None else 'https'}://{host}:{self.port}"
 
 
 def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = None) -> Settings:
@@ -236,6 +266,8 @@ def load(environ: Mapping[str, str], flags: Mapping[str, str | None] | None = No
             shown = "" if setting.name in ("database_url", "api_key") else f" {value!r}"
             what = f"is not {setting.parse.__doc__}" if setting.parse.__doc__ else str(error)
             problems.append(f"{where}:{shown} {what}.")
+    if ("tls_cert" in values) != ("tls_key" in values) and not problems:
+        problems.append("USAGE_GRAPH_TLS_CERT and USAGE_GRAPH_TLS_KEY: one is nothing without the other.")
     if problems:
         raise ConfigError(problems)
     explicit = frozenset(values)

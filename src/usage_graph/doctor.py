@@ -16,10 +16,12 @@ from google.protobuf.internal import api_implementation
 from usage_graph import database
 from usage_graph.config import SERVICE, Settings
 from usage_graph.errors import StartupError
-from usage_graph.listen import PortTaken, bind, url
+from usage_graph.listen import PortTaken, bind
 from usage_graph.store import migrate
 from usage_graph.store.connect import Connection, connect
 from usage_graph.store.embedded.directory import DataDirectory
+from usage_graph.store.keys import list_keys
+from usage_graph.tls import certificate_of, trusting
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,14 @@ async def doctor(settings: Settings) -> list[Check]:
     found.append(
         Check("protobuf", kind == "upb", kind if kind == "upb" else f"{kind}: far too slow; reinstall protobuf's wheel")
     )
-    if (server := await asyncio.to_thread(_server, url(settings.host, settings.port))) is not None:
+    if (server := await asyncio.to_thread(_server, settings)) is not None:
         return [*found, server]
     found += _ports(settings)
+    try:
+        if certificate_of(settings) is not None:
+            found.append(Check("certificate", True, "can be read, and has its key"))
+    except StartupError as error:
+        found.append(Check("certificate", False, str(error)))
     try:
         if settings.database_url is None and _is_new(settings.data_dir):
             return [*found, Check("database", True, "embedded PostgreSQL, to be made at the first start")]
@@ -55,11 +62,13 @@ async def doctor(settings: Settings) -> list[Check]:
     return found
 
 
-def _server(address: str) -> Check | None:
+def _server(settings: Settings) -> Check | None:
     """What a usage-graph server that runs already says of itself; ``None`` where there is none."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
     try:
-        with direct.open(f"{address}/readyz", timeout=5) as answer:
+        if settings.tls_cert is not None:
+            handlers.append(urllib.request.HTTPSHandler(context=trusting(settings.tls_cert)))
+        with urllib.request.build_opener(*handlers).open(f"{settings.http}/readyz", timeout=5) as answer:
             body = json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -73,7 +82,7 @@ def _server(address: str) -> Check | None:
         return None
     ready = body.get("status") == "ok"
     state = f"ready; engine: {body.get('engine')}" if ready else body.get("reason", "not ready")
-    return Check("server", ready, f"runs at {address} and is {state}")
+    return Check("server", ready, f"runs at {settings.http} and is {state}")
 
 
 def _ports(settings: Settings) -> Iterator[Check]:
@@ -130,4 +139,18 @@ async def _database(settings: Settings, connection: Connection) -> list[Check]:
         indexed = await connection.fetchval("SELECT to_regclass('usage_label_search') IS NOT NULL")
         slower = "no trigram index, since pg_trgm is not there or this role may not create it: searches are slower"
         found.append(Check("search", True, "indexed by trigrams" if indexed else slower))
+        found.append(_keys(settings, len(await list_keys(connection))))
     return found
+
+
+def _keys(settings: Settings, number: int) -> Check:
+    """Whether the server would listen where it is told to."""
+    if number or settings.api_key is not None:
+        return Check("keys", True, "every request needs one")
+    if settings.on_loopback:
+        return Check("keys", True, "none: whoever is on this machine may do everything")
+    return Check(
+        "keys",
+        settings.insecure,
+        f"none, and {settings.host} is not loopback: make one with `usage-graph keys create`, or say --insecure",
+    )

@@ -7,7 +7,8 @@
     │   └── MigrationError     the schema and this program do not fit
     ├── ExportError            an OTLP request is not stored
     │   ├── PermanentError     sending it again would fail again
-    │   │   ├── Unauthenticated    the request does not carry the server's key
+    │   │   ├── Unauthenticated    the request does not carry a key of the server's
+    │   │   ├── Forbidden          the key of the request is not good for that; a QueryError, too
     │   │   ├── MalformedRequest
     │   │   ├── RequestTooLarge
     │   │   ├── UnsupportedContent
@@ -19,19 +20,26 @@
     │       └── ShuttingDown
     ├── QueryError             a GraphQL question that cannot be answered; carries ``extensions.code``
     │   ├── BadWindow, BadTimeZone, BadCursor, TooManyPoints, LimitExceeded
+    │   ├── OverBudget
+    │   │   ├── CostExceeded   it may cost more than any operation may
+    │   │   └── RateLimited    more than its caller may spend now
+    │   ├── FormatUnavailable  an export in a format that the server was installed without
     │   ├── BeforeRecords      it needs records that are no longer kept
+    │   ├── UnknownAttribute   it is about an attribute that is not declared
+    │   ├── KeyRefused         there cannot be a key like that
     │   └── QueryTimeout, QueryUnavailable
     ├── CopyError              a database cannot be copied into another, or not to its end
     ├── RepriceError           costs cannot be computed anew, or not to the end
     ├── DemoError              the demo cannot be played
     ├── ImportFailed           a history cannot be imported, or not to its end
+    ├── DownloadError          an export cannot be had from the server, or not to its end
     └── ReportError            the terminal report cannot be had
 
 The messages are written for whoever made the mistake: what was wrong, where, and what to do. They never
 carry SQL, paths of the server or another project's data.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -69,7 +77,7 @@ class PermanentError(ExportError):
 
 
 class Unauthenticated(PermanentError):
-    """The server wants its key, and the request carries none or another. Said of queries too."""
+    """The server wants a key, and the request carries none, or one that is not good. Said of queries too."""
 
 
 class MalformedRequest(PermanentError):
@@ -125,6 +133,16 @@ class QueryError(UsageGraphError):
     code: ClassVar[str] = "BAD_USER_INPUT"
 
 
+class Forbidden(PermanentError, QueryError):
+    """The key of the request is good, but not for what it is sent with."""
+
+    code = "FORBIDDEN"
+
+
+class KeyRefused(QueryError):
+    """There cannot be a key like that."""
+
+
 class BadWindow(QueryError):
     code = "BAD_WINDOW"
 
@@ -151,6 +169,38 @@ class LimitExceeded(QueryError):
     code = "LIMIT_EXCEEDED"
 
 
+class UnknownAttribute(QueryError):
+    """It is about an attribute that the server does not keep."""
+
+    code = "UNKNOWN_ATTRIBUTE"
+
+
+class OverBudget(QueryError):
+    """It may cost too many points. ``cost`` has the numbers, as ``extensions.cost`` says them."""
+
+    def __init__(self, message: str, *, cost: Mapping[str, int]) -> None:
+        self.cost = cost
+        super().__init__(message)
+
+
+class CostExceeded(OverBudget):
+    """More than any operation may."""
+
+    code = "COST_EXCEEDED"
+
+
+class RateLimited(OverBudget):
+    """More than its caller may spend now; it may be asked again later."""
+
+    code = "RATE_LIMITED"
+
+
+class FormatUnavailable(QueryError):
+    """A format of exports that this server cannot write as it is installed."""
+
+    code = "FORMAT_UNAVAILABLE"
+
+
 class QueryTimeout(QueryError):
     code = "TIMEOUT"
 
@@ -175,6 +225,10 @@ class DemoError(UsageGraphError):
 
 class ImportFailed(UsageGraphError):
     """A history cannot be imported, or not to its end; what the server has accepted is there and counts once."""
+
+
+class DownloadError(UsageGraphError):
+    """An export cannot be had from the server, or not to its end: no file is left that looks whole."""
 
 
 class ReportError(UsageGraphError):

@@ -29,17 +29,21 @@ def add_settings(
     for setting in SETTINGS:
         if (only is None or setting.name in only) and setting.name not in without:
             text = f"{setting.help} [{setting.variable}] (default: {_default(setting)})".replace("%", "%%")
-            group.add_argument(setting.flag, dest=setting.name, metavar="VALUE", help=text)
+            # A switch that is only named is on.
+            alone: dict[str, Any] = {"nargs": "?", "const": "on"} if setting.is_switch else {}
+            group.add_argument(setting.flag, dest=setting.name, metavar="VALUE", help=text, **alone)
 
 
 def _default(setting: Setting) -> str:
     value = default_data_dir() if setting.name == "data_dir" else getattr(Settings(), setting.name)
     if value is None:
         return "unset"
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return ",".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
-def add_choice(group: Any, flag: str, names: type[StrEnum], *, default: StrEnum | None) -> None:
+def add_choice(group: Any, flag: str, names: type[StrEnum], *, default: StrEnum | None, required: bool = False) -> None:
     """A flag that takes a name of the API in the manner of a command line: ``last-week`` for ``LAST_WEEK``."""
     known = {name.lower().replace("_", "-"): name for name in names}
 
@@ -49,7 +53,9 @@ def add_choice(group: Any, flag: str, names: type[StrEnum], *, default: StrEnum 
             raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(known)}")
         return known[name]
 
-    group.add_argument(flag, type=choice, default=default, metavar=flag.strip("-").upper(), help=", ".join(known))
+    group.add_argument(
+        flag, type=choice, default=default, required=required, metavar=flag.strip("-").upper(), help=", ".join(known)
+    )
 
 
 def settings_of(given: argparse.Namespace, environ: Mapping[str, str]) -> Settings:

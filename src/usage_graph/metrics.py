@@ -112,6 +112,25 @@ class Metrics:
             "Items that wait for the database or are being written.",
         )
 
+    def watch_live(self, connections: Callable[[], int], dropped: Callable[[], int]) -> None:
+        """Show how many ``connections`` last, and how many new records were ``dropped`` for slow subscribers."""
+
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            yield Observation(connections())
+
+        def observe_dropped(_: CallbackOptions) -> Iterable[Observation]:
+            yield Observation(dropped())
+
+        self._meter.create_observable_up_down_counter(
+            "usage_graph.live.connections", [observe], "{connection}", "WebSockets and event streams that are open."
+        )
+        self._meter.create_observable_counter(
+            "usage_graph.live.records.dropped",
+            [observe_dropped],
+            "{record}",
+            "New records that subscribers were not told of, as they did not read fast enough.",
+        )
+
     def measured(self, write: Write) -> Write:
         """``write``, with its batches measured; those that fail have the label ``error.type``."""
 

@@ -4,6 +4,7 @@ A usage record is made of all observations of its call. Which ones belong togeth
 which, is decided where they are stored, as they arrive in any order and at any time.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -95,10 +96,12 @@ class Written(NamedTuple):
     """What became of the observations of one project in one transaction.
 
     ``stored`` calls are new, ``repeated`` observations were known, ``merged`` ones told of calls that are known (by
-    reason), ``completed`` calls learned from a span above them whom they were for.
+    reason), ``completed`` calls learned from a span above them whom they were for. ``new``: which calls are, each by
+    when it started and its id.
     """
 
     stored: int = 0
     repeated: int = 0
     merged: dict[MergeReason, int] = {}  # noqa: RUF012
     completed: int = 0
+    new: tuple[tuple[datetime, int], ...] = ()

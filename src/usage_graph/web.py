@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
@@ -14,21 +15,41 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from usage_graph.config import SERVICE, EngineChoice, Settings
 from usage_graph.errors import MigrationError, QueryError, StartupError
 from usage_graph.graph import app as graph
-from usage_graph.guard import LoopbackGuard
-from usage_graph.key import Key, KeyGuard
+from usage_graph.graph.budget import Budgets
+from usage_graph.graph.endpoint import MAX_BODY
+from usage_graph.graph.export import app as exports
+from usage_graph.graph.live import Live
+from usage_graph.guard import LoopbackGuard, SocketGuard
+from usage_graph.key import KeyGuard
+from usage_graph.keys import Keys
 from usage_graph.metrics import MEDIA_TYPE, Measured, Metrics
+from usage_graph.rate import RateLimits
 from usage_graph.receiver import http as otlp_http
 from usage_graph.receiver.intake import Intake
 from usage_graph.receiver.service import Service
+from usage_graph.store.administration import Administration
 from usage_graph.store.reader import Reader
+from usage_graph.tls import Certificate
 
 _KEEP_ALIVE = 75
 """Seconds that an idle HTTP connection is kept: longer than the pauses of exporters (5 to 60 s), or they meet a
 connection that is just being closed."""
+_LINGER = 15.0
+"""Seconds between looks whether a connection that was closed has ended."""
+
+
+class Answering(NamedTuple):
+    """What answers questions: of operations, of exports, of admins, and of those who listen."""
+
+    reader: Reader
+    export_reader: Reader
+    administration: Administration
+    live: Live
 
 
 def http_app(
@@ -36,19 +57,33 @@ def http_app(
     *,
     service: Service,
     intake: Intake,
-    reader: Reader,
+    answering: Answering,
     metrics: Metrics,
+    keys: Keys,
     clock: Callable[[], datetime],
     otlp_port: int | None,
 ) -> ASGIApp:
     """Everything that is answered over HTTP; on ``otlp_port`` only OTLP and what probes ask for."""
-    probes: list[BaseRoute] = [Route("/healthz", _healthz), Route("/readyz", _readyz(reader, settings.engine))]
+    probes: list[BaseRoute] = [
+        Route("/healthz", _healthz),
+        Route("/readyz", _readyz(answering.reader, settings.engine)),
+    ]
     otlp: list[BaseRoute] = list(otlp_http.routes(service, max_body_bytes=settings.max_body_bytes, intake=intake))
-    queries = graph.routes(reader=reader, clock=clock, timeout=settings.statement_timeout)
+    budgets = Budgets(limit=settings.query_cost, rates=RateLimits(settings.rate_limit))
+    queries = graph.routes(
+        reader=answering.reader,
+        live=answering.live,
+        clock=clock,
+        timeout=settings.statement_timeout,
+        declared=settings.attributes,
+        budgets=budgets,
+        administration=answering.administration,
+    )
+    files = exports.routes(reader=answering.export_reader, clock=clock, declared=settings.attributes, budgets=budgets)
     home = Route("/", RedirectResponse("/graphql", 307))
     own = Route("/metrics", _metrics(metrics))
-    middleware = _guards(settings)
-    main = Starlette(routes=[home, own, *probes, *otlp, *queries], middleware=middleware)
+    middleware = _guards(settings, keys)
+    main = Starlette(routes=[home, own, *probes, *otlp, *queries, *files], middleware=middleware)
     if otlp_port is None:
         return Measured(main, metrics=metrics)
     otlp_only = Starlette(routes=[*probes, *otlp], middleware=middleware)
@@ -60,13 +95,15 @@ def http_app(
     return Measured(by_port, metrics=metrics)
 
 
-def _guards(settings: Settings) -> list[Middleware]:
+def _guards(settings: Settings, keys: Keys) -> list[Middleware]:
     """Who gets through, outermost first."""
     found = []
     if settings.on_loopback:
         found.append(
             Middleware(LoopbackGuard, allowed_hosts=settings.allowed_hosts, allowed_origins=settings.cors_origins)
         )
+    else:
+        found.append(Middleware(SocketGuard, allowed_origins=settings.cors_origins))
     if settings.cors_origins:
         found.append(
             Middleware(
@@ -74,12 +111,11 @@ def _guards(settings: Settings) -> list[Middleware]:
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST"],
                 allow_headers=["*"],
-                expose_headers=["Retry-After"],
+                expose_headers=["Content-Disposition", "Retry-After", exports.ROWS_HEADER],
             )
         )
-    if settings.api_key:
-        # Innermost: a browser's preflight carries no key, and CORS headers belong on refusals too.
-        found.append(Middleware(KeyGuard, key=Key(settings.api_key)))
+    # Innermost: a browser's preflight carries no key, and CORS headers belong on refusals too.
+    found.append(Middleware(KeyGuard, keys=keys))
     return found
 
 
@@ -111,24 +147,52 @@ def _unready(reason: str) -> JSONResponse:
     return JSONResponse({"status": "unavailable", "service": SERVICE, "reason": reason}, 503)
 
 
+class _Connection(HttpToolsProtocol):
+    """Ends connections that were closed here and whose other side does not take what it was sent before.
+
+    They would stay for as long as it likes, with all that waits for it. A WebSocket begins as a request over HTTP.
+    """
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._look_after = self.loop.call_later(_LINGER, self._look, False)
+
+    def _look(self, was_closing: bool) -> None:
+        if was_closing:
+            self.transport.abort()
+        else:
+            self._look_after = self.loop.call_later(_LINGER, self._look, self.transport.is_closing())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._look_after.cancel()
+        super().connection_lost(exc)
+
+
 class HttpServer(uvicorn.Server):
     """Uvicorn on sockets that are bound already, in a loop that is not its own; signals are left to the caller.
 
     ``grace``, in seconds, is how long requests under way may take when this is left.
     """
 
-    def __init__(self, app: ASGIApp, sockets: list[socket.socket], *, grace: float) -> None:
+    def __init__(
+        self, app: ASGIApp, sockets: list[socket.socket], *, certificate: Certificate | None, grace: float
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
-                ws="none",
+                http=_Connection,
+                ws="websockets-sansio",
+                ws_max_size=MAX_BODY,
+                # A window of memory for each connection, for messages that are small.
+                ws_per_message_deflate=False,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 timeout_keep_alive=_KEEP_ALIVE,
                 timeout_graceful_shutdown=round(grace),
+                ssl_certfile=certificate and certificate.chain,
+                ssl_keyfile=certificate and certificate.key,
             )
         )
         self._sockets = sockets

@@ -19,7 +19,23 @@ from usage_graph import cli
 from usage_graph.config import SETTINGS
 from usage_graph.graph.schema import sdl
 
-COMMANDS = ("serve", "migrate", "copy", "demo", "import", "report", "prices", "reprice", "schema", "doctor")
+COMMANDS = (
+    *(
+        "serve",
+        "migrate",
+        "copy",
+        "demo",
+        "import",
+        "export",
+        "report",
+        "prices",
+        "credits",
+        "reprice",
+        "keys",
+        "schema",
+    ),
+    "doctor",
+)
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -57,7 +73,7 @@ def test_help_of_serve_documents_every_setting(capsys: pytest.CaptureFixture[str
 
     shown = " ".join(capsys.readouterr().out.split())
     for setting in SETTINGS:
-        assert f" {setting.flag} VALUE" in shown
+        assert f" {setting.flag} {'[VALUE]' if setting.is_switch else 'VALUE'}" in shown
         assert f"{setting.help} [{setting.variable}] (default: " in shown
     assert "[USAGE_GRAPH_PORT] (default: 8000)" in shown
     assert "[USAGE_GRAPH_DATABASE_URL] (default: unset)" in shown

@@ -12,11 +12,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.demo.test_workload import cost
 from tests.serving import START_LINE, Server, free_port
-from usage_graph.demo import cast, stage, workload
+from usage_graph.demo import cast, stage, terms, workload
 from usage_graph.demo.workload import Run
 from usage_graph.report.client import Question, fetch
 
@@ -80,6 +81,13 @@ def test_the_report_has_the_storys_numbers(played: tuple[list[Run], Server]) -> 
     assert datetime.fromisoformat(usage["records"]["nodes"][0]["startedAt"]) == newest.started_at
 
 
+def credits_of(endpoint: str) -> dict[str, Decimal]:
+    """Of the whole month."""
+    document = '{ usage(window: { last: "P31D" }) { credits { consumed included additional additionalCost } } }'
+    answer = httpx.post(f"{endpoint}/graphql", json={"query": document}, timeout=30).json()
+    return {name: Decimal(value) for name, value in answer["data"]["usage"]["credits"].items()}
+
+
 def command(data_dir: Path, *arguments: str) -> list[str]:
     ports = [f"--{name}={free_port()}" for name in ("port", "otlp-http-port", "otlp-grpc-port")]
     return [sys.executable, "-m", "usage_graph.cli", "demo", "--data-dir", str(data_dir), *ports, *arguments]
@@ -130,6 +138,10 @@ def test_the_command_keeps_serving_anew_until_it_is_told_to_stop(tmp_path: Path)
         assert re.search(r"^OTLP/gRPC +127\.0\.0\.1:\d+$", page, re.M)
         usage = fetch(Question(endpoint=endpoint, timezone="UTC", last="P7D"))["usage"]
         assert usage["totals"]["calls"] > 500
+        found = credits_of(endpoint)
+        assert found["consumed"] == found["included"] + found["additional"]
+        assert 0 < found["additional"] < found["consumed"] / 2
+        assert found["additionalCost"] == found["additional"] * terms.PLAN.price
         assert not left.exists()
 
         second = subprocess.run(command(tmp_path), env=environment(), capture_output=True, text=True, timeout=60)

@@ -1,5 +1,6 @@
 """What the SDKs are told: the same calls under five conventions, sums on parents, the same ids, and no content."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -59,6 +60,19 @@ def test_parents_repeat_their_children_as_libraries_do(story: list[Run]) -> None
             parent, *rest = described(run)
             children = [span.attributes.get(key, 0) for span in rest]
             assert parent.attributes[key] == sum(int(value) for value in children)
+
+
+def test_answers_to_people_are_streamed(story: list[Run]) -> None:
+    """And told of by the library of the chats: a good part of the calls has a time to the first token."""
+    told = Counter(
+        run.source
+        for run in story
+        for span in described(run)
+        if "gen_ai.response.time_to_first_chunk" in span.attributes
+    )
+    answers = sum(1 for run in story if run.source == "chat" for call in run.calls if call.first_token)
+    assert told == {"chat": answers}
+    assert answers > len(list(workload.calls(story))) / 4
 
 
 def test_a_failed_call_has_a_reason_and_no_tokens(story: list[Run]) -> None:

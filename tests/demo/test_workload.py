@@ -52,6 +52,15 @@ def test_tokens_are_inclusive_and_unknown_only_for_failures(story: list[Run]) ->
     assert any(call.reasoning_tokens for call in workload.calls(story))
 
 
+def test_answers_begin_before_they_end(story: list[Run]) -> None:
+    for call in workload.calls(story):
+        if call.output_tokens:
+            assert call.first_token is not None
+            assert timedelta(0) < call.first_token <= call.duration
+        else:
+            assert call.first_token is None
+
+
 def test_the_company_is_busy(story: list[Run]) -> None:
     sources = Counter(run.source for run in story for _ in run.calls)
     failures = [call for call in workload.calls(story) if call.error_type]
@@ -76,6 +85,21 @@ def test_a_conversation_keeps_its_title_user_and_channel(story: list[Run]) -> No
             if run.conversation:
                 seen.setdefault(run.conversation, set()).add(getattr(run, attribute))
         assert all(len(values) == 1 for values in seen.values())
+
+
+def test_conversations_have_turns_and_turns_have_calls(story: list[Run]) -> None:
+    turns = Counter(run.conversation for run in story if run.conversation)
+    calls = Counter(len(run.calls) for run in story if run.conversation)
+
+    assert max(turns.values()) > 10
+    assert sum(turns.values()) > 3 * len(turns)
+    assert calls[1] > calls[2] > calls.total() / 5
+    assert all(
+        earlier.ended_at < later.started_at
+        for run in story
+        if run.conversation
+        for earlier, later in pairwise(run.calls)
+    )
 
 
 def test_weekdays_and_office_hours_are_busier(story: list[Run]) -> None:

@@ -119,7 +119,7 @@ def test_secrets_have_no_default_and_say_where_to_get_them() -> None:
         if variable.name in SECRETS:
             assert (variable.default, variable.complaint) == (None, "see .env.example")
         else:
-            assert variable.default
+            assert variable.default is not None
     assert {variable.name for variable in VARIABLES} > SECRETS.keys()
 
 

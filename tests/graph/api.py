@@ -9,8 +9,15 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
+from tests.door import Door
+from tests.graph.live import ToldListener
 from tests.model import ModelReader, ModelSnapshot
+from tests.questions import DECLARED
+from usage_graph.grant import OPEN, Grant
+from usage_graph.graph.administration import Administration
 from usage_graph.graph.app import routes
+from usage_graph.graph.budget import Budgets
+from usage_graph.graph.live import Live
 from usage_graph.graph.operation import Reader, Snapshot
 from usage_graph.usage import UsageRecord
 
@@ -21,7 +28,7 @@ class WatchedSnapshot(ModelSnapshot):
     """Notes what it is asked; waits or fails where a test says so."""
 
     def __init__(self, records: tuple[UsageRecord, ...], reader: "WatchedReader") -> None:
-        super().__init__(records, reader.kept_since, tuple(reader.counts))
+        super().__init__(records, reader.kept_since, tuple(reader.counts), tuple(reader.plans))
         self._reader = reader
 
     def __getattribute__(self, name: str) -> Any:
@@ -71,10 +78,28 @@ class Api:
         store: Reader | None = None,
         now: datetime = NOW,
         timeout: float = 30.0,
+        patience: float = 30.0,
+        grant: Grant = OPEN,
+        budgets: Budgets | None = None,
+        administration: Administration | None = None,
+        declared: tuple[str, ...] = DECLARED,
     ) -> None:
         self.reader = WatchedReader(records)
         self.now = now
-        self.app = Starlette(routes=routes(reader=store or self.reader, clock=lambda: self.now, timeout=timeout))
+        self.listener = ToldListener()
+        self.live = Live(listener=self.listener, clock=lambda: self.now, timeout=timeout, patience=patience)
+        answering = Starlette(
+            routes=routes(
+                reader=store or self.reader,
+                live=self.live,
+                clock=lambda: self.now,
+                timeout=timeout,
+                budgets=budgets,
+                administration=administration,
+                declared=declared,
+            )
+        )
+        self.app = Door(answering, grant)
 
     async def http(self, method: str, path: str = "/graphql", **request: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self.app)

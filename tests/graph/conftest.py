@@ -39,6 +39,7 @@ MONTH = [
         output_cost_nano=None if number % 6 > 3 else 500_000 * number,
         service_tier=("batch", None)[number % 2],
         suspect=number % 25 == 0,
+        attributes=(*((("feature", f"feature-{number % 3}"),) if number % 4 else ()), ("team", f"team-{number % 2}")),
     )
     for number in range(1, 101)
 ]

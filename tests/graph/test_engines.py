@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.graph.api import Api
+from tests.questions import DECLARED, splits
 from tests.records import BASE, usage_records
 from tests.rollups import refresh_all
 from tests.store.database import as_it_is, put
 from tests.store.test_reader import ZONES, windows
-from usage_graph.question import ConsumerKind, Dimension, RecordField
+from usage_graph.comparison import PreviousWindow
+from usage_graph.question import By, ConsumerKind, RecordField
 from usage_graph.store.reader import open_reader
 from usage_graph.store.writer import open_writer
 from usage_graph.usage import CallStatus, Metric, UsageRecord, record_id
@@ -24,6 +26,7 @@ _projects = itertools.count()
 OPERATION = """
 query (
   $window: WindowInput!, $timezone: TimeZone!, $filter: UsageFilter, $bucket: Bucket!, $by: UsageDimension!
+  $attribute: String, $then: UsageDimension!, $thenAttribute: String, $previous: PreviousWindow!, $prefix: String!
   $metric: UsageMetric!, $kind: ConsumerKind!, $orderBy: RecordOrder, $top: Int!
 ) {
   usage(window: $window, timezone: $timezone, filter: $filter) {
@@ -31,13 +34,19 @@ query (
     freshness { dataThrough }
     totals { ...All }
     series(bucket: $bucket) { bucket points { start end partial totals { ...All } } }
-    split: series(bucket: $bucket, by: $by, metric: $metric, top: $top) {
+    split: series(bucket: $bucket, by: $by, attribute: $attribute, metric: $metric, top: $top) {
       groups { key label share totals { ...All } points { totals { calls cost } } }
       other { share points { totals { calls cost } } }
     }
-    breakdown(by: $by, metric: $metric, first: $top) {
-      groups { key label share totals { ...All } } other { share totals { ...All } }
+    breakdown(by: $by, attribute: $attribute, metric: $metric, first: $top, previous: $previous) {
+      groups { key label share totals { ...All } previous { ...Compared } }
+      other { share totals { ...All } previous { ...Compared } }
     }
+    pairs: breakdown(
+      by: $by, attribute: $attribute, then: $then, thenAttribute: $thenAttribute, metric: $metric, first: $top
+    ) { groups { key thenKey thenLabel share totals { ...All } } other { totals { ...All } } }
+    dimensionValues(dimension: $by, attribute: $attribute, prefix: $prefix, first: $top) { value calls }
+    previous(window: $previous) { ...Compared }
     unpricedModels(first: $top) { model provider calls allCalls inputTokens outputTokens share }
     topConsumers(by: $kind, metric: $metric, first: $top) { key dimension label source share totals { ...All } }
     records(first: 5, orderBy: $orderBy) {
@@ -46,7 +55,7 @@ query (
         id source name agent conversation user channel service environment provider requestModel responseModel
         operation status errorType inputTokens outputTokens cacheReadTokens cacheWriteTokens reasoningTokens
         totalTokens cost costStatus credits startedAt durationMs traceId spanId
-        cacheWrite1hTokens costs { ...Parts } serviceTier suspect
+        cacheWrite1hTokens costs { ...Parts } serviceTier suspect attributes { key value }
       }
     }
   }
@@ -55,6 +64,10 @@ fragment All on UsageTotals {
   calls failedCalls inputTokens outputTokens totalTokens cacheReadTokens cacheWriteTokens reasoningTokens cost
   unpricedCalls unmeasuredCalls avgCost credits avgDurationMs
   suspectCalls cacheWrite1hTokens pricedShare costs { ...Parts }
+}
+fragment Compared on UsageComparison {
+  range { from to timezone } totals { ...All }
+  delta { calls totalTokens cost avgCost credits avgDurationMs } ratio { calls totalTokens cost avgCost credits }
 }
 fragment Parts on CostBreakdown { input cacheRead cacheWrite output other }
 """
@@ -68,28 +81,43 @@ _conditions = st.one_of(
     st.builds(dict, startsWith=_texts),
     st.builds(dict, isNull=st.booleans()),
 )
-_filters = st.fixed_dictionaries(
+_simple = st.fixed_dictionaries(
     {},
     optional={
+        "attributes": st.lists(st.builds(dict, key=st.sampled_from(DECLARED), value=_conditions), max_size=1),
         **dict.fromkeys(["source", "agent", "name", "conversation", "user", "model", "provider"], _conditions),
         "status": st.lists(st.sampled_from([status.name for status in CallStatus]), max_size=2),
         "search": _texts.filter(bool),
     },
 )
+_filters = _simple | st.fixed_dictionaries(
+    {}, optional={"and": st.lists(_simple, max_size=2), "or": st.lists(_simple, max_size=2), "not": _simple}
+)
+
+
+def _split(by: By, then: By) -> dict[str, str | None]:
+    return {
+        "by": by.dimension.name,
+        "attribute": by.attribute,
+        "then": then.dimension.name,
+        "thenAttribute": then.attribute,
+    }
+
+
 # Clocks change inside: on 8 March in New York, on 4 April in Lord Howe and Chatham.
 _days = st.integers(0, 60).map(lambda day: BASE + timedelta(days=day))
 _changes = st.tuples(_days, st.integers(1, 4)).map(lambda pair: Window(pair[0], pair[0] + timedelta(days=pair[1])))
 _variables = st.builds(
-    lambda window, by, metric, kind, field, **rest: {
+    lambda window, split, metric, kind, field, **rest: {
         "window": {"between": {"from": window.start.isoformat(), "to": window.end.isoformat()}},
-        "by": by.name,
+        **_split(*split),
         "metric": metric.name,
         "kind": kind.name,
         "orderBy": {"field": field.name},
         **rest,
     },
     windows | _changes,
-    st.sampled_from(Dimension),
+    st.lists(splits, min_size=2, max_size=2, unique=True),
     st.sampled_from(Metric),
     st.sampled_from(ConsumerKind),
     st.sampled_from(RecordField),
@@ -97,6 +125,8 @@ _variables = st.builds(
     filter=st.just({}) | _filters,
     bucket=st.sampled_from(["AUTO", "HOUR", "DAY", "WEEK", "MONTH"]),
     top=st.integers(1, 4),
+    previous=st.sampled_from([which.name for which in PreviousWindow]),
+    prefix=_texts,
 )
 
 

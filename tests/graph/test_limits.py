@@ -6,7 +6,6 @@ import pytest
 
 from tests.graph.api import Api
 from usage_graph.graph.limits import MAX_ALIASES, MAX_CHARACTERS, MAX_DEPTH, MAX_TOKENS, MAX_USAGES
-from usage_graph.graph.operation import MAX_ENTRIES
 
 WINDOW = 'window: { last: "P60D" }'
 
@@ -104,19 +103,6 @@ async def test_a_number_that_python_cannot_read(api: Api) -> None:
         assert await api.code(f"{{ usage({WINDOW}) {{ series(top: {number}) {{ bucket }} }} }}") == "LIMIT_EXCEEDED"
     window = f"window: {{ between: {{ from: {number}, to: {number} }} }}"
     assert await api.code(f"{{ usage({window}) {{ range {{ to }} }} }}") == "BAD_WINDOW"
-
-
-async def test_points_and_groups_add_up_over_the_operation(api: Api) -> None:
-    hours = "series(bucket: HOUR, by: USER, top: {top}) {{ bucket }}"
-    points = 60 * 24 + 1
-    most = MAX_ENTRIES // points - 1
-    await api.usage(hours.format(top=most))
-    asked = len(api.reader.asked)
-    assert await api.code(f"{{ usage({WINDOW}) {{ {hours.format(top=most + 1)} }} }}") == "LIMIT_EXCEEDED"
-    both = f"a: {hours.format(top=most // 2)} b: {hours.format(top=most // 2 + 2)}"
-    body = await api.ask(f"{{ usage({WINDOW}) {{ {both} }} }}")
-    assert [error["path"] for error in body["errors"]] == [["usage", "b"]]
-    assert len(api.reader.asked) <= asked + 1
 
 
 async def test_a_refusal_and_a_success_are_remembered_by_their_text(api: Api) -> None:

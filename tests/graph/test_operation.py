@@ -7,6 +7,7 @@ import pytest
 
 from tests.graph.api import NOW, Api
 from usage_graph.errors import QueryUnavailable
+from usage_graph.grant import OPEN
 from usage_graph.graph.operation import Operation, Snapshot
 from usage_graph.question import Scope
 
@@ -162,7 +163,7 @@ async def test_a_cancelled_asker_does_not_cancel_the_others_answer(api: Api) -> 
 
     api.reader.before = wait
     scope = Scope("default", NOW.replace(year=2025), NOW)
-    async with Operation(reader=api.reader, project="default", now=NOW) as operation:
+    async with Operation(reader=api.reader, project="default", now=NOW, grant=OPEN) as operation:
         first = asyncio.ensure_future(operation.ask(Snapshot.totals, scope))
         second = asyncio.ensure_future(operation.ask(Snapshot.totals, scope))
         await asyncio.sleep(0)
@@ -187,7 +188,7 @@ async def test_an_operation_that_is_cancelled_while_it_is_cancelled_lets_its_sna
     scope = Scope("default", NOW.replace(year=2025), NOW)
 
     async def operate() -> None:
-        async with Operation(reader=api.reader, project="default", now=NOW) as operation:
+        async with Operation(reader=api.reader, project="default", now=NOW, grant=OPEN) as operation:
             await operation.ask(Snapshot.totals, scope)
 
     running = asyncio.create_task(operate())

@@ -77,13 +77,14 @@ async def test_every_field_of_a_record() -> None:
         service_tier="priority",
         suspect=True,
         credits_nano=1_500_000_000,
+        attributes=(("feature", "digest"), ("team", "a")),
     )
     unknown = record(
         started_at=NOW - timedelta(hours=2), input_tokens=None, output_tokens=None, cost_nano=None, provider=None,
         request_model=None, duration_us=0,
     )  # fmt: skip
-    parts = "costs { input cacheRead cacheWrite output other }"
-    selection = " ".join(["__typename", *(parts if field == "costs" else field for field in FIELDS)])
+    parts = {"costs": "costs { input cacheRead cacheWrite output other }", "attributes": "attributes { key value }"}
+    selection = " ".join(["__typename", *(parts.get(field, field) for field in FIELDS)])
     found = (await Api([known, unknown]).usage(f"records {{ nodes {{ {selection} }} }}"))["records"]["nodes"]
     assert found[0].pop("id") != found[1].pop("id")
     assert found[0] == {
@@ -121,6 +122,7 @@ async def test_every_field_of_a_record() -> None:
         "serviceTier": "priority",
         "suspect": True,
         "credits": "1.5",
+        "attributes": [{"key": "feature", "value": "digest"}, {"key": "team", "value": "a"}],
         "startedAt": "2026-04-15T11:29:59.999999Z",
         "durationMs": 1500.0,
         "traceId": "000102030405060708090a0b0c0d0e0f",

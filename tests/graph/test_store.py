@@ -5,6 +5,7 @@ import asyncpg
 from tests.graph.api import Api
 from tests.rollups import refresh_all
 from tests.store.database import write
+from usage_graph.comparison import PreviousWindow
 from usage_graph.graph.schema import example_operations
 from usage_graph.question import ConsumerKind, Dimension, RecordField
 from usage_graph.store.reader import open_reader
@@ -15,10 +16,20 @@ TOTALS = (
     "suspectCalls cacheWrite1hTokens pricedShare costs { input cacheRead cacheWrite output other } }"
 )
 
+COMPARISON = (
+    f"{{ range {{ from to }} {TOTALS} totals {{ latency {{ p50Ms maxMs }} }} "
+    "delta { calls cost avgDurationMs } ratio { calls cost } }"
+)
+
 
 def split(dimension: Dimension, metric: Metric) -> str:
-    arguments = f"by: {dimension.name}, metric: {metric.name}"
+    key = 'attribute: "team"' if dimension is Dimension.ATTRIBUTE else ""
+    arguments = f"by: {dimension.name}, metric: {metric.name} {key}"
     return f"""
+      pairs: breakdown({arguments}, first: 4, then: ATTRIBUTE, thenAttribute: "feature", previous: WEEK_AGO) {{
+        groups {{ key thenKey share {TOTALS} previous {COMPARISON} }} other {{ {TOTALS} previous {COMPARISON} }}
+      }}
+      dimensionValues(dimension: {dimension.name}, {key} prefix: "A", first: 2) {{ value calls }}
       breakdown({arguments}, first: 3) {{ groups {{ key share {TOTALS} }} other {{ {TOTALS} }} }}
       series({arguments}, top: 3, bucket: DAY) {{
         points {{ start end partial {TOTALS} }} groups {{ key share points {{ {TOTALS} }} }} other {{ {TOTALS} }}
@@ -35,6 +46,7 @@ def pages(field: RecordField) -> str:
 
 
 SELECTIONS = [
+    *(f"previous(window: {which.name}) {COMPARISON}" for which in PreviousWindow),
     *map(split, Dimension, [*Metric, *Metric]),
     *map(pages, RecordField),
     *(f"topConsumers(by: {kind.name}) {{ key dimension label source share {TOTALS} }}" for kind in ConsumerKind),
@@ -47,6 +59,7 @@ FILTERS = [
     '{ name: { contains: "sation" }, environment: { startsWith: "sta" }, source: { in: ["agent", "chat"] } }',
     "{ status: [] }",
     "{ agent: { in: [] } }",
+    '{ or: [{ agent: { isNull: true } }, { not: { attributes: [{ key: "team", value: { eq: "team-1" } }] } }] }',
 ]
 
 

@@ -165,6 +165,8 @@ async def test_a_breakdown_without_a_rest_has_no_other(api: Api) -> None:
 @pytest.mark.parametrize("metric", [metric.name for metric in Metric])
 async def test_every_dimension_by_every_metric_adds_up(api: Api, dimension: str, metric: str) -> None:
     totals = "totals { calls cost credits totalTokens }"
+    if dimension == "ATTRIBUTE":
+        dimension += ', attribute: "feature"'
     found = await api.usage(
         f"""{totals}
         breakdown(by: {dimension}, metric: {metric}, first: 2) {{ groups {{ key {totals} }} other {{ {totals} }} }}

@@ -64,12 +64,14 @@ def test_a_whole_call(calls: Calls) -> None:
         credits=2,
         started_at=BEGAN,
         duration=1.25,
+        first_token=0.25,
         source="agent",
         name="Nightly report",
         conversation="c1",
         user="u1",
         channel="api",
         agent="reporter",
+        turn="t1",
     )
     assert dict(span.attributes or {}) == {
         "gen_ai.operation.name": "chat",
@@ -84,12 +86,14 @@ def test_a_whole_call(calls: Calls) -> None:
         "gen_ai.usage.reasoning.output_tokens": 6,
         "usage_graph.cost": "0.0011318",
         "usage_graph.credits": 2,
+        "usage_graph.first_token_ms": 250.0,
         "usage_graph.source": "agent",
         "usage_graph.name": "Nightly report",
         "usage_graph.conversation": "c1",
         "usage_graph.user": "u1",
         "usage_graph.channel": "api",
         "usage_graph.agent": "reporter",
+        "usage_graph.turn": "t1",
     }
     assert span.name == "chat claude-haiku-4-5"
     assert span.kind is SpanKind.CLIENT
@@ -305,6 +309,9 @@ def test_times_are_exact_to_the_microsecond(began: datetime, duration: timedelta
         ({"duration": -1}, "must not be negative"),
         ({"duration": float("nan")}, "not a number of seconds"),
         ({"duration": 10**30}, "not a number of seconds"),
+        ({"duration": 1, "first_token": 1.000001}, "longer than the call took"),
+        ({"duration": 1, "first_token": timedelta(microseconds=-1)}, r"first_token=\.\.\.\) must not be negative"),
+        ({"duration": 1, "first_token": float("inf")}, "not a number of seconds"),
     ],
 )
 def test_impossible_times_are_refused(calls: Calls, times: dict[str, Any], message: str) -> None:
@@ -313,7 +320,14 @@ def test_impossible_times_are_refused(calls: Calls, times: dict[str, Any], messa
 
 
 @pytest.mark.parametrize(
-    "times", [{"started_at": 1769853600}, {"ended_at": "2026-01-31T12:00:00Z"}, {"duration": "1.5"}, {"duration": True}]
+    "times",
+    [
+        {"started_at": 1769853600},
+        {"ended_at": "2026-01-31T12:00:00Z"},
+        {"duration": "1.5"},
+        {"duration": True},
+        {"first_token": "1"},
+    ],
 )
 def test_times_of_another_type_are_refused(calls: Calls, times: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=next(iter(times))):

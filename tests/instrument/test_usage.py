@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from tests.instrument.conftest import Recorder
 from usage_graph.instrument import UsageSpanProcessor, usage
 
-LABELS = ("source", "name", "conversation", "user", "channel", "agent")
+LABELS = ("source", "name", "conversation", "user", "channel", "agent", "turn")
 
 
 def test_every_label_is_stamped_inside_and_nothing_outside(recorder: Recorder) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
+from tests.door import Door
 from tests.merging.requests import Request
 from tests.processor.conftest import NOW
 from tests.store.database import connected
 from usage_graph.exporter.exporter import Exporter
 from usage_graph.observation import MergeReason, Written
 from usage_graph.processor import Pricing, Processor
+from usage_graph.processor.charging import Charging
 from usage_graph.processor.events import EventProcessor
 from usage_graph.processor.measurements import MeasurementProcessor
 from usage_graph.receiver import http
@@ -70,9 +72,16 @@ async def read_records(connection: Connection, project: str) -> list[UsageRecord
 
 @asynccontextmanager
 async def way_in(
-    database: str, *, by_fingerprint: bool, now: datetime = NOW, writers: int = 1, **more: Any
+    database: str,
+    *,
+    by_fingerprint: bool,
+    now: datetime = NOW,
+    writers: int = 1,
+    charging: Charging | None = None,
+    **more: Any,
 ) -> AsyncIterator[Way]:
     """A way into ``database``; ``more`` are further settings of the exporter."""
+    charge = (charging := charging or Charging()).charge
     told: list[Written] = []
 
     def tell(_: str, written: Written) -> None:
@@ -84,7 +93,7 @@ async def way_in(
             database,
             mode="copy",
             connections=writers,
-            price=pricing().price,
+            price=lambda record: charge(pricing().price(record)),
             by_fingerprint=by_fingerprint,
             tell=tell,
         ) as writer,
@@ -96,14 +105,14 @@ async def way_in(
         )
         await exporter.start()
         service = Service(
-            processor=Processor(pricing=pricing()),
-            events=EventProcessor(pricing=pricing()),
-            measurements=MeasurementProcessor(pricing=pricing(), sources=frozenset()),
+            processor=Processor(pricing=pricing(), charging=charging),
+            events=EventProcessor(pricing=pricing(), charging=charging),
+            measurements=MeasurementProcessor(pricing=pricing(), charging=charging, sources=frozenset()),
             exporter=exporter,
             clock=lambda: now,
         )
         routes = http.routes(service, max_body_bytes=MOST_BYTES, intake=Intake(max_bytes=MOST_BYTES))
-        transport = httpx.ASGITransport(app=Starlette(routes=routes))
+        transport = httpx.ASGITransport(app=Door(Starlette(routes=routes)))
         async with httpx.AsyncClient(transport=transport, base_url="http://usage-graph") as client:
             way = Way(client, connection)
             yield way

@@ -8,15 +8,25 @@ import pytest
 from usage_graph.processor.documents import DOCUMENTS, Document
 from usage_graph.processor.reading import Identity, read, read_identity
 from usage_graph.processor.semconv import IDENTITY, IDENTITY_KEYS, SPAN_FIELDS, WANTED, Field
-from usage_graph.processor.values import charge, tokens, usd
+from usage_graph.processor.values import (
+    charge,
+    instant,
+    milliseconds,
+    seconds,
+    seconds_or_whole_milliseconds,
+    tokens,
+    usd,
+)
 
-NUMBERS = (tokens, usd, charge)
+NUMBERS = (tokens, usd, charge, milliseconds, seconds, seconds_or_whole_milliseconds)
 
 
 def value_of(field: Field, number: int) -> Any:
     """A value that the field can read, another one for each number."""
     if field.name in ("response_id", "request_id", "bare_request_id"):
         return f"{'resp' if field.name == 'response_id' else 'req'}_0123456789{number}"
+    if field.read is instant:
+        return f"2026-11-22T01:00:0{number}Z"
     return number + 1 if field.read in NUMBERS or "credits" in field.name else f"value-{number}"
 
 

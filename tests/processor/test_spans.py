@@ -89,6 +89,7 @@ def test_a_whole_record(call: Call) -> None:
         cost_nano=250_000_000,
         cost_reported=True,
         credits_nano=1_500_000_000,
+        credits_reported=True,
     )
 
 
@@ -170,6 +171,10 @@ def test_source_name_agent_and_operation(
         ("credits_nano", {"github.copilot.nano_aiu": 5}, 5),
         ("credits_nano", {"usage_graph.credits": -2}, 0),
         ("credits_nano", {}, 0),
+        ("credits_reported", {"usage_graph.credits": 0}, True),
+        ("credits_reported", {"github.copilot.nano_aiu": 5}, True),
+        ("credits_reported", {"usage_graph.credits": -2}, False),
+        ("credits_reported", {}, False),
     ],
 )
 def test_where_a_field_is_read(call: Call, field: str, attributes: dict[str, Any], expected: Any) -> None:

@@ -13,8 +13,10 @@ import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
+from tests.door import Door
 from tests.exporter.store import Store
 from usage_graph.exporter.exporter import Exporter
+from usage_graph.grant import OPEN
 from usage_graph.health import Outcome
 from usage_graph.observation import Ancestor, Observation
 from usage_graph.processor.cost import Pricing
@@ -126,10 +128,10 @@ class Receiver:
         await exporter.start()
         service = service_of(exporter, tell=self.tell)
         intake = Intake(max_bytes=INTAKE)
-        rpc = grpc.server(service, max_body_bytes=MAX_BODY, intake=intake)
+        rpc = grpc.server(service, max_body_bytes=MAX_BODY, intake=intake, admit=lambda _: OPEN)
         self.grpc_port = rpc.add_insecure_port("127.0.0.1:0")
         await rpc.start()
-        app = Starlette(routes=http.routes(service, max_body_bytes=MAX_BODY, intake=intake))
+        app = Door(Starlette(routes=http.routes(service, max_body_bytes=MAX_BODY, intake=intake)))
         web = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.http_port = listener.getsockname()[1]

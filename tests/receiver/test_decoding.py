@@ -29,7 +29,7 @@ from usage_graph.processor.semconv import TELLING_KEYS, WANTED, WANTED_RESOURCE
 from usage_graph.processor.values import AttributeValue, tokens
 from usage_graph.receiver import logs, traces
 from usage_graph.receiver.encoding import BY_MEDIA_TYPE, JSON, Encoding
-from usage_graph.receiver.hints import is_token_count
+from usage_graph.receiver.hints import FIRST_TOKEN_EVENTS, is_token_count
 from usage_graph.receiver.metrics import Measured, Uncounted
 from usage_graph.receiver.request import Signal
 
@@ -89,7 +89,9 @@ def _span(span: Span) -> Iterator[tuple[Any, ...]]:
     if TELLING_KEYS.isdisjoint(_all(span.attributes)):
         yield (*ids, *times, _counts_tokens(span.attributes))
     else:
-        yield ((*ids, span.name, span.kind, *times, span.status.code, _all(span.attributes, WANTED)),)
+        first = [event.time_unix_nano for event in span.events if event.name.encode() in FIRST_TOKEN_EVENTS]
+        attributes = _all(span.attributes, WANTED)
+        yield ((*ids, span.name, span.kind, *times, span.status.code, attributes, min(first, default=0)),)
 
 
 def _log_record(record: LogRecord) -> Iterator[tuple[Any, ...]]:
@@ -215,6 +217,7 @@ def _attributes(wanted: frozenset[str]) -> st.SearchStrategy[list[KeyValue]]:
 
 
 _times = st.integers(0, 2**64 - 1)
+_event_names = st.text(max_size=5) | st.sampled_from(sorted(FIRST_TOKEN_EVENTS)).map(bytes.decode)
 _resources = st.builds(Resource, attributes=_attributes(WANTED_RESOURCE))
 _scopes = st.builds(
     InstrumentationScope, name=st.text(max_size=9), version=st.text(max_size=9), attributes=_attributes(WANTED_RESOURCE)
@@ -230,7 +233,9 @@ _spans = st.builds(
     start_time_unix_nano=_times,
     end_time_unix_nano=_times,
     attributes=_attributes(WANTED),
-    events=st.lists(st.builds(Span.Event, name=st.text(max_size=5), attributes=_attributes(WANTED)), max_size=1),
+    events=st.lists(
+        st.builds(Span.Event, name=_event_names, time_unix_nano=_times, attributes=_attributes(WANTED)), max_size=2
+    ),
     links=st.lists(st.builds(Span.Link, trace_id=st.binary(max_size=16)), max_size=1),
     status=st.builds(Status, message=st.text(max_size=5), code=st.integers(0, 2)),
 )

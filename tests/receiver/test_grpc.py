@@ -13,6 +13,7 @@ from tests.receiver.payloads import llm_span, request
 from tests.receiver.running import MAX_BODY, Receiver, service_of
 from tests.receiver.wire import EXPORT
 from usage_graph.exporter.exporter import Exporter
+from usage_graph.grant import OPEN
 from usage_graph.receiver import grpc as otlp_grpc
 from usage_graph.receiver.intake import Intake
 
@@ -61,7 +62,10 @@ def test_a_gzip_bomb_does_not_grow_memory() -> None:
 async def test_a_taken_port_is_an_error() -> None:
     exporter = Exporter(write=Store().write, batch_spans=1, batch_timeout=0.001, queue_spans=1, queue_bytes=1)
     service = service_of(exporter)
-    servers = [otlp_grpc.server(service, max_body_bytes=MAX_BODY, intake=Intake(max_bytes=MAX_BODY)) for _ in range(2)]
+    intake = Intake(max_bytes=MAX_BODY)
+    servers = [
+        otlp_grpc.server(service, max_body_bytes=MAX_BODY, intake=intake, admit=lambda _: OPEN) for _ in range(2)
+    ]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for server in servers:
             with pytest.raises(RuntimeError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,9 +18,10 @@ from usage_graph.observation import Observation
 from usage_graph.store import copy as copying
 from usage_graph.store import migrate
 from usage_graph.store.arrival import arrive
-from usage_graph.store.cells import SUMS
+from usage_graph.store.cells import HISTOGRAMS, SUMS
 from usage_graph.store.connect import Connection
 from usage_graph.store.copy import Copied, Progress, Step
+from usage_graph.store.histograms import histogram_of
 from usage_graph.store.rollup import FAMILIES
 from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query
@@ -75,15 +76,23 @@ async def forget(dsn: str, since: datetime) -> None:
 async def rollups(connection: Connection, project: str) -> dict[str, list[tuple[Any, ...]]]:
     """What questions about a project read."""
     found = {}
+    histograms = ", ".join(f"string_agg(array_to_string(c.{name}, ' '), ' ')" for name in HISTOGRAMS)
     for family in FAMILIES:
         for rollup in family.rollups:
             keys = ", ".join(("c.bucket", *(f"c.{column}" for column in sorted(family.columns))))
             rows = await connection.fetch(
-                f"SELECT {keys}, {SUMS} FROM {rollup.relation}($1, '-infinity', 'infinity') AS c GROUP BY {keys}",  # noqa: S608
+                f"SELECT {keys}, {SUMS}, {histograms} "  # noqa: S608
+                f"FROM {rollup.relation}($1, '-infinity', 'infinity') AS c GROUP BY {keys}",
                 project,
             )
-            found[rollup.relation] = sorted(map(tuple, rows), key=repr)
+            found[rollup.relation] = sorted(map(_readable, rows), key=repr)
     return found
+
+
+def _readable(row: Iterable[Any]) -> tuple[Any, ...]:
+    """A row whose last columns are histograms, in whatever order their entries are."""
+    numbers, texts = tuple(row)[: -len(HISTOGRAMS)], tuple(row)[-len(HISTOGRAMS) :]
+    return (*numbers, *(histogram_of(map(int, text.split())) for text in texts))
 
 
 async def contents(dsn: str, project: str = "default") -> dict[str, Any]:
@@ -113,6 +122,7 @@ def month(**changes: Any) -> list[UsageRecord]:
             span_id=(number + 1).to_bytes(8, "big"),
             agent=f"agent {number % 7}",
             conversation=f"conversation {number % 50}",
+            first_token_us=None if number % 3 else 1000 * number,
             **changes,
         )
         for number in range(300)

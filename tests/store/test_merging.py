@@ -85,6 +85,18 @@ def test_what_is_not_reported_is_priced_anew() -> None:
     assert fold([observed(input_tokens=None), observed(INNER, input_tokens=321)], price).cost_nano == 321
 
 
+def test_credits_that_were_reported_go_before_those_by_rules_whatever_the_cost() -> None:
+    def charge(merged: UsageRecord) -> UsageRecord:
+        return merged if merged.credits_reported else merged._replace(credits_nano=merged.input_tokens or 0)
+
+    by_rule = observed(credits_nano=9, input_tokens=321, cost_nano=7, cost_reported=True)
+    said = [observed(INNER, credits_nano=number, credits_reported=True, cost_nano=None) for number in (2, 3)]
+    folded = fold([by_rule, *said], charge)
+    assert (folded.credits_nano, folded.credits_reported, folded.cost_nano) == (3, True, 7)
+    folded = fold([by_rule, observed(INNER, credits_nano=0)], charge)
+    assert (folded.credits_nano, folded.credits_reported, folded.cost_nano) == (321, False, 7)
+
+
 def test_a_source_that_somebody_named_goes_before_a_derived_one() -> None:
     derived, named = observed(source="chat", source_derived=True), observed(INNER, OUTER, source="ci")
     assert fold([derived, named], as_it_is).source == "ci"

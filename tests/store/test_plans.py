@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -229,12 +230,22 @@ async def test_a_search_uses_the_trigrams(filled: str) -> None:
 
 async def test_one_record_by_id(filled: str) -> None:
     async with connected(filled) as connection:
-        sql = query("get_records").format(columns="r.id")
+        sql = query("get_records").format(columns="r.id", where="true")
         at = datetime(2026, 10, 23, 3, 7, 13, tzinfo=UTC) + timedelta(seconds=43.2)
         plan = await nodes(connection, sql, ["default", [at], [1]])
         assert {node.get("Index Name") for node in plan} == {"usage_record_pkey"}
         assert rows_read(plan, "usage_record") == 1
         assert len(chunks_read(plan)) <= 1
+
+
+async def test_the_calls_that_used_up_their_pools_are_looked_for_in_their_quarters_of_an_hour(filled: str) -> None:
+    async with connected(filled) as connection:
+        starts = [START.replace(minute=15, second=0) + timedelta(days=day) for day in range(1, 29, 3)]
+        ends = [start + timedelta(minutes=15) for start in starts]
+        values = [list(range(len(starts))), starts, ends, [Decimal(0)] * len(starts), starts[0], ends[-1]]
+        plan = await nodes(connection, query("find_crossings"), ["default", *values])
+        assert {node.get("Index Name") for node in plan} == {"usage_record_pkey"}
+        assert rows_read(plan, "usage_record") <= len(starts) * 21
 
 
 async def test_what_is_known_of_a_batch_is_looked_up_however_much_was_stored_before(database: str) -> None:

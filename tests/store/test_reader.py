@@ -5,7 +5,9 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.model import ModelReader, key_in
+from tests.questions import filters, pairs, splits, texts
 from tests.records import BASE, record, usage_records
 from tests.rollups import refresh_all
 from tests.store.database import as_it_is, put
@@ -30,32 +33,11 @@ from usage_graph.question import (
 )
 from usage_graph.store.reader import Reader, Snapshot, open_reader
 from usage_graph.store.writer import open_writer
-from usage_graph.usage import CallStatus, Metric, Totals, UsageRecord
+from usage_graph.usage import Metric, Totals, UsageRecord
 from usage_graph.window import Bucket, Window, boundaries, time_zone
 
 ZONES = ["UTC", "America/New_York", "Asia/Kathmandu", "Pacific/Chatham", "Australia/Lord_Howe", "Asia/Kolkata"]
 
-_texts = st.sampled_from(["a", "b", "B", "%", "_", "\\", "ä", "naïve", "100%", "zz", "'", "", "\x1f", "gpt"])
-_string_filters = st.builds(
-    StringFilter,
-    eq=st.none() | _texts,
-    is_in=st.none() | st.lists(_texts, max_size=3).map(tuple),
-    not_in=st.none() | st.lists(_texts, max_size=3).map(tuple),
-    contains=st.none() | _texts,
-    starts_with=st.none() | _texts,
-    is_null=st.none() | st.booleans(),
-)
-_one_condition = st.sampled_from(["eq", "is_in", "not_in", "contains", "starts_with", "is_null"]).flatmap(
-    lambda name: _string_filters.map(lambda whole: StringFilter(**{name: getattr(whole, name)}))
-)
-filters = st.builds(
-    Filter,
-    strings=st.lists(
-        st.tuples(st.sampled_from([d for d in Dimension if d is not Dimension.STATUS]), _one_condition), max_size=2
-    ).map(tuple),
-    status=st.none() | st.frozensets(st.sampled_from(CallStatus)),
-    search=st.none() | _texts.filter(bool),
-)
 _starts = st.one_of(
     st.integers(-5, 60 * 96).map(lambda quarters: BASE + timedelta(minutes=15) * quarters),
     st.integers(0, 60 * 86_400 * 10**6).map(lambda us: BASE + timedelta(microseconds=us)),
@@ -95,22 +77,29 @@ async def test_every_question_is_answered_as_the_model_does(
     scope = Scope("default", window.start, window.end, wanted)
     bucket = data.draw(st.sampled_from([Bucket.DAY, Bucket.WEEK, Bucket.MONTH, Bucket.HOUR]))
     bounds = boundaries(window, bucket, time_zone(zone))
-    by = data.draw(st.sampled_from(Dimension))
+    by = data.draw(splits)
+    keys = data.draw(pairs)
+    before = data.draw(st.none() | windows.map(lambda other: replace(scope, start=other.start, end=other.end)))
+    prefix = data.draw(texts)
     metric = data.draw(st.sampled_from(Metric))
     kind = data.draw(st.sampled_from(ConsumerKind))
     first = data.draw(st.integers(1, 4))
+    latency = data.draw(st.booleans())
     async with both(database, records) as (real, model):
-        totals = await real.totals(scope)
-        assert totals == await model.totals(scope)
+        totals = await real.totals(scope, latency=latency)
+        assert totals == await model.totals(scope, latency=latency)
         assert await real.record_count(scope) == totals.calls
-        plain = await real.series(scope, bounds, by=None, metric=metric, top=first)
-        assert plain == await model.series(scope, bounds, by=None, metric=metric, top=first)
-        split = await real.series(scope, bounds, by=by, metric=metric, top=first)
-        assert split == await model.series(scope, bounds, by=by, metric=metric, top=first)
-        breakdown = await real.breakdown(scope, by=by, metric=metric, first=first)
-        assert breakdown == await model.breakdown(scope, by=by, metric=metric, first=first)
-        consumers = await real.consumers(scope, kind=kind, metric=metric, first=first)
-        assert consumers == await model.consumers(scope, kind=kind, metric=metric, first=first)
+        plain = await real.series(scope, bounds, by=None, metric=metric, top=first, latency=latency)
+        assert plain == await model.series(scope, bounds, by=None, metric=metric, top=first, latency=latency)
+        split = await real.series(scope, bounds, by=by, metric=metric, top=first, latency=latency)
+        assert split == await model.series(scope, bounds, by=by, metric=metric, top=first, latency=latency)
+        asked: dict[str, Any] = {"first": first, "previous": before, "latency": latency}
+        breakdown = await real.breakdown(scope, by=keys, metric=metric, **asked)
+        assert breakdown == await model.breakdown(scope, by=keys, metric=metric, **asked)
+        values = await real.dimension_values(scope, by=by, prefix=prefix, first=first)
+        assert values == await model.dimension_values(scope, by=by, prefix=prefix, first=first)
+        consumers = await real.consumers(scope, kind=kind, metric=metric, first=first, latency=latency)
+        assert consumers == await model.consumers(scope, kind=kind, metric=metric, first=first, latency=latency)
         assert await real.unpriced_models(scope, first=first) == await model.unpriced_models(scope, first=first)
 
         # Invariant 2, spelled out: totals = series = breakdown, point by point and group by group.
@@ -158,8 +147,31 @@ async def test_records_by_id_keep_their_order_and_their_project(database: str) -
     mine, other = record(), record(project="other")
     async with both(database, [mine, other]) as (real, _):
         ids = [(mine.started_at, mine.id), (mine.started_at, 1), (other.started_at, other.id)]
-        assert await real.records_by_id("default", ids[::-1]) == [None, None, mine]
-        assert await real.records_by_id("default", []) == []
+        assert await real.records_by_id("default", ids[::-1], filter=Filter()) == [None, None, mine]
+        assert await real.records_by_id("default", [], filter=Filter()) == []
+
+
+async def test_records_by_id_are_found_within_a_filter_alone(database: str) -> None:
+    ada, eve = (record(span_id=bytes([0] * 7 + [number]), user_id=user) for number, user in ((1, "ada"), (2, "eve")))
+    ids = [(one.started_at, one.id) for one in (ada, eve)]
+    async with both(database, [ada, eve]) as snapshots:
+        for snapshot in snapshots:
+            for user, found in (("ada", [ada, None]), ("eve", [None, eve]), ("bob", [None, None])):
+                within = Filter(((Dimension.USER, StringFilter(eq=user)),))
+                assert await snapshot.records_by_id("default", ids, filter=within) == found
+
+
+async def test_a_conversation_is_named_by_what_the_caller_may_see(database: str) -> None:
+    mine = record(conversation="shared", user_id="ada", name="Mine")
+    later = mine._replace(started_at=BASE + timedelta(minutes=1), id=mine.id + 1, user_id="eve", name="Theirs")
+    asked: dict[str, Any] = {"kind": ConsumerKind.ITEM, "metric": Metric.CALLS, "first": 1}
+    ada = Filter(((Dimension.USER, StringFilter(eq="ada")),))
+    async with both(database, [mine, later]) as snapshots:
+        for snapshot in snapshots:
+            chosen = Scope("default", BASE, BASE + timedelta(hours=1), ada)
+            assert [one.label for one in await snapshot.consumers(chosen, **asked)] == ["Theirs"]
+            bound = replace(chosen, bound=ada)
+            assert [one.label for one in await snapshot.consumers(bound, **asked)] == ["Mine"]
 
 
 async def test_freshness(database: str) -> None:

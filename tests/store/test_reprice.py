@@ -12,10 +12,12 @@ from tests.records import BASE, record
 from tests.rollups import assert_exact, assert_exact_before_and_after_refresh, refresh
 from tests.store.database import connected, write
 from tests.store.test_timescaledb import COMPRESS, COMPRESSED
+from usage_graph.credits import CreditRule
 from usage_graph.errors import RepriceError
 from usage_graph.observation import Observation
 from usage_graph.price import OwnPrice
 from usage_graph.processor import Pricing
+from usage_graph.processor.charging import Charging
 from usage_graph.store import reprice as repricing
 from usage_graph.store.connect import Connection
 from usage_graph.store.pages import COLUMNS
@@ -24,7 +26,7 @@ from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query
 from usage_graph.store.upkeep import Upkeep
 from usage_graph.store.writer import open_writer
-from usage_graph.usage import UsageRecord
+from usage_graph.usage import NANO, UsageRecord
 from usage_graph.window import Window, parse_duration
 
 DAY = timedelta(days=1)
@@ -275,8 +277,38 @@ async def test_an_update_looks_at_its_chunks_and_batches_alone(every_timescaledb
         await connection.fetch(COMPRESS, BASE + 90 * DAY)
         assert await connection.fetchval(COMPRESSED) == 2
         at, call = many[70].started_at, many[70].id
-        values = [[at], [call], *[[n] for n in (1, 1, 0, 0, 0)], at, at]
+        values = [[at], [call], *[[n] for n in (1, 1, 0, 0, 0, 0)], at, at]
         plan = await connection.fetch(f"EXPLAIN ANALYZE {query('set_costs')}", "default", *values)
         said = "\n".join(line for (line,) in plan)
         assert len(set(re.findall(r"\b_hyper_\d+_\d+_chunk\b", said))) == 1, said
         assert "Batches decompressed: 1\n" in said, said
+
+
+async def test_credits_that_nobody_reported_are_those_of_the_rules(database: str) -> None:
+    """Also of calls whose cost was reported, and of none whose credits were."""
+    charging = Charging([CreditRule("default", per_call=Decimal(2))])
+
+    def price(one: UsageRecord) -> UsageRecord:
+        return charging.charge(PRICES.price(one))
+
+    priced = PRICES.price(record())
+    charged = priced._replace(span_id=b"\2" * 8, id=2, credits_nano=2 * NANO)
+    reported = priced._replace(span_id=b"\3" * 8, id=3, credits_nano=9 * NANO, credits_reported=True)
+    costs_reported = priced._replace(span_id=b"\4" * 8, id=4, cost_reported=True, credits_nano=NANO)
+    both_reported = costs_reported._replace(span_id=b"\5" * 8, id=5, credits_reported=True)
+    dearer = reported._replace(span_id=b"\6" * 8, id=6, cost_nano=1, credits_reported=False)
+    before = [priced, charged, reported, costs_reported, both_reported, dearer]
+    await write(database, before)
+    async with connected(database) as connection:
+        planned = await compare(connection, ALL, price=price, tell=quiet)
+        difference = planned["gpt-4o-mini"]
+        assert (difference.calls, difference.changed, difference.split, difference.written) == (4, 1, 0, 3)
+        assert (difference.recharged, difference.recharged_alone) == (3, 2)
+        assert (difference.old_credits_nano, difference.new_credits_nano) == (10 * NANO, 6 * NANO)
+        changed = await reprice(connection, ALL, price=price, tell=quiet)
+        assert changed["gpt-4o-mini"].written == 3
+        after = {one.id: one for one in await stored(connection)}
+        assert after == {one.id: price(one) for one in before}
+        assert {one.credits_nano // NANO for one in after.values()} == {1, 2, 9}
+        assert await reprice(connection, ALL, price=price, tell=quiet) == {}
+        await assert_exact_before_and_after_refresh(connection)

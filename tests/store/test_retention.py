@@ -10,13 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.model import ModelReader, ModelSnapshot, key_in
+from tests.questions import filters, splits
 from tests.records import BASE, record, usage_records
 from tests.store.database import as_it_is, put, write
-from tests.store.test_reader import ZONES, filters
+from tests.store.test_reader import ZONES
 from usage_graph.errors import BeforeRecords, RefusedRecords
 from usage_graph.exporter.bisect import write_all
 from usage_graph.observation import Item, Observation
 from usage_graph.question import (
+    By,
     ConsumerKind,
     Dimension,
     Direction,
@@ -136,10 +138,11 @@ async def test_every_question_is_answered_as_before_or_refused(
     records = in_project(project, records)
     scope = Scope(project, window.start, window.end, wanted)
     bounds = boundaries(window, data.draw(st.sampled_from([Bucket.DAY, Bucket.MONTH, Bucket.HOUR])), time_zone(zone))
-    by = data.draw(st.sampled_from(Dimension))
+    by = data.draw(splits)
     kind = data.draw(st.sampled_from(ConsumerKind))
     metric = data.draw(st.sampled_from(Metric))
     first = data.draw(st.integers(1, 4))
+    latency = data.draw(st.booleans())
     order = RecordOrder(data.draw(st.sampled_from(RecordField)), data.draw(st.sampled_from(Direction)))
     cursor = st.none() | st.sampled_from(records).map(lambda one: key_in(one, order.field))
     page = PageRequest(first=data.draw(st.integers(1, 9)), after=data.draw(cursor))
@@ -147,15 +150,17 @@ async def test_every_question_is_answered_as_before_or_refused(
     def questions(snapshot: Snapshot | ModelSnapshot) -> dict[str, Callable[[], Awaitable[object]]]:
         return {
             "kept since": lambda: snapshot.kept_since(),
-            "totals": lambda: snapshot.totals(scope),
-            "series": lambda: snapshot.series(scope, bounds, by=None, metric=metric, top=first),
-            "series by": lambda: snapshot.series(scope, bounds, by=by, metric=metric, top=first),
-            "breakdown": lambda: snapshot.breakdown(scope, by=by, metric=metric, first=first),
-            "consumers": lambda: snapshot.consumers(scope, kind=kind, metric=metric, first=first),
+            "totals": lambda: snapshot.totals(scope, latency=latency),
+            "series": lambda: snapshot.series(scope, bounds, by=None, metric=metric, top=first, latency=latency),
+            "series by": lambda: snapshot.series(scope, bounds, by=by, metric=metric, top=first, latency=latency),
+            "breakdown": lambda: snapshot.breakdown(scope, by=(by,), metric=metric, first=first, latency=latency),
+            "consumers": lambda: snapshot.consumers(scope, kind=kind, metric=metric, first=first, latency=latency),
             "unpriced models": lambda: snapshot.unpriced_models(scope, first=first),
             "records": lambda: snapshot.records(scope, order=order, page=page),
             "count": lambda: snapshot.record_count(scope),
-            "by id": lambda: snapshot.records_by_id(project, [(one.started_at, one.id) for one in records]),
+            "by id": lambda: snapshot.records_by_id(
+                project, [(one.started_at, one.id) for one in records], filter=Filter()
+            ),
             "data through": lambda: data_through(snapshot, project),
         }
 
@@ -174,10 +179,10 @@ async def test_every_question_is_answered_as_before_or_refused(
                     assert await outcome(ask()) == expected[name], (name, expire)
 
 
-@given(_batches, _windows, _some_filters, st.sampled_from(Dimension), _days)
+@given(_batches, _windows, _some_filters, splits, _days)
 @EXAMPLES
 async def test_sums_and_lists_agree_from_then_on(
-    database: str, records: list[UsageRecord], window: Window, wanted: Filter, by: Dimension, since: datetime
+    database: str, records: list[UsageRecord], window: Window, wanted: Filter, by: By, since: datetime
 ) -> None:
     project = f"project {next(_projects)}"
     start = max(window.start, since)
@@ -190,7 +195,7 @@ async def test_sums_and_lists_agree_from_then_on(
         assert await snapshot.record_count(scope) == totals.calls
         bounds = boundaries(Window(scope.start, scope.end), Bucket.DAY, time_zone("Europe/Berlin"))
         series = await snapshot.series(scope, bounds, by=by, metric=Metric.CALLS, top=3)
-        breakdown = await snapshot.breakdown(scope, by=by, metric=Metric.CALLS, first=3)
+        breakdown = await snapshot.breakdown(scope, by=(by,), metric=Metric.CALLS, first=3)
         for parts in (
             series.points,
             [group.totals for group in (*series.groups, *filter(None, [series.other]))],
@@ -229,7 +234,7 @@ async def test_old_records_are_in_no_list_and_their_sums_stay(database: str, exp
         assert await snapshot.record_count(before) == 0
         assert (await snapshot.totals(before)).calls == 1
         ids = [(one.started_at, one.id) for one in (OLD, NEW)]
-        assert await snapshot.records_by_id("default", ids) == [None, NEW]
+        assert await snapshot.records_by_id("default", ids, filter=Filter()) == [None, NEW]
         # The conversation is still known, the name that titled it is not.
         (consumer,) = await snapshot.consumers(WHOLE, kind=ConsumerKind.ITEM, metric=Metric.CALLS, first=5)
         assert (consumer.key, consumer.label, consumer.totals.calls) == ("c", "c", 2)

@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
+from tests.door import Door
 from tests.graph.api import NOW
+from tests.graph.live import ToldListener
 from usage_graph.config import Engine
 from usage_graph.graph.app import routes
+from usage_graph.graph.live import Live
 from usage_graph.graph.schema import example_operations
 from usage_graph.store.connect import Connection, connect, open_pool
 from usage_graph.store.migrate import inspect
@@ -104,10 +107,13 @@ async def statements(database: str, document: str) -> list[str]:
         connection.add_query_logger(log)
 
     async with open_pool(database, name="snapshots", size=1, init=init) as pool:
-        application = Starlette(
-            routes=routes(reader=Reader(pool), clock=lambda: NOW - timedelta(minutes=7, seconds=13))
-        )
-        transport = httpx.ASGITransport(application)
+
+        def clock() -> datetime:
+            return NOW - timedelta(minutes=7, seconds=13)
+
+        live = Live(listener=ToldListener(), clock=clock)
+        application = Starlette(routes=routes(reader=Reader(pool), live=live, clock=clock))
+        transport = httpx.ASGITransport(Door(application))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             variables = {"window": {"last": "P30D"}} if "$window" in document else {}
             answer = await client.post("/graphql", json={"query": document, "variables": variables})

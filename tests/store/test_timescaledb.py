@@ -11,7 +11,7 @@ from tests.model import ModelReader
 from tests.records import BASE, record
 from tests.rollups import assert_exact, assert_exact_before_and_after_refresh, refresh
 from tests.store.database import as_it_is, connected, put, write
-from usage_graph.question import Dimension, Freshness, Scope
+from usage_graph.question import By, Dimension, Freshness, Scope
 from usage_graph.store.connect import Connection
 from usage_graph.store.reader import open_reader
 from usage_graph.store.rollup import FAMILIES
@@ -61,7 +61,7 @@ async def assert_answered(database: str, records: Sequence[UsageRecord]) -> None
             scope = Scope("default", start, end)
             bounds = boundaries(Window(start, end), Bucket.DAY, time_zone("Asia/Kathmandu"))
             assert await real.totals(scope) == await model.totals(scope)
-            for by in (Dimension.MODEL, Dimension.AGENT, Dimension.CONVERSATION, Dimension.USER):
+            for by in map(By, (Dimension.MODEL, Dimension.AGENT, Dimension.CONVERSATION, Dimension.USER)):
                 found = await real.series(scope, bounds, by=by, metric=Metric.COST, top=9)
                 assert found == await model.series(scope, bounds, by=by, metric=Metric.COST, top=9)
 
@@ -154,7 +154,7 @@ async def test_marks_in_several_chunks_of_a_rollup(every_timescaledb: str) -> No
     ):
         for bucket in (Bucket.HOUR, Bucket.DAY, Bucket.MONTH):
             bounds = boundaries(Window(start, end), bucket, time_zone("Asia/Kathmandu"))
-            for by in (None, Dimension.MODEL, Dimension.AGENT):
+            for by in (None, By(Dimension.MODEL), By(Dimension.AGENT)):
                 found = await real.series(scope, bounds, by=by, metric=Metric.COST, top=2)
                 assert found == await model.series(scope, bounds, by=by, metric=Metric.COST, top=2)
     await assert_answered(every_timescaledb, records)

@@ -75,7 +75,12 @@ async def test_rollups_follow_updates_and_deletes(
 ) -> None:
     change = data.draw(
         st.sampled_from(
-            ["cost_nano = NULL, cost_reported = false", "user_id = 'x', agent = NULL", "failed = NOT failed"]
+            [
+                "cost_nano = NULL, cost_reported = false",
+                "user_id = 'x', agent = NULL",
+                "failed = NOT failed",
+                "duration_us = 7 * duration_us, first_token_us = CASE WHEN first_token_us IS NULL THEN 5 END",
+            ]
         )
     )
     async with connected(database) as connection:

@@ -65,6 +65,8 @@ def _ours(run: Run, call: Call | None = None) -> Attributes:
 
 def _otel_call(run: Run, call: Call) -> Described:
     asked = call.model.name
+    # An answer is streamed to a person, who reads along.
+    first_token = None if run.agent or call.first_token is None else call.first_token.total_seconds()
     attributes = _present(
         {
             "gen_ai.operation.name": call.operation,
@@ -76,6 +78,7 @@ def _otel_call(run: Run, call: Call) -> Described:
             "gen_ai.usage.cache_read.input_tokens": call.cache_read_tokens or None,
             "gen_ai.usage.cache_write.input_tokens": call.cache_write_tokens or None,
             "gen_ai.usage.reasoning.output_tokens": call.reasoning_tokens or None,
+            "gen_ai.response.time_to_first_chunk": first_token,
             "gen_ai.agent.name": run.agent,
             "gen_ai.conversation.id": run.conversation,
             "user.id": run.user,

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from usage_graph import app
 from usage_graph.config import NOT_IN_DEMO, Settings
+from usage_graph.demo import terms
 from usage_graph.errors import DemoError
 
 DIRECTORY = "demo"
@@ -49,7 +50,9 @@ async def play(
 
     with only_demo(settings.data_dir):
         data_dir = fresh_directory(settings.data_dir)
-        await app.serve(own_settings(settings, data_dir), ready=perform)
+        own = own_settings(settings, data_dir)
+        await terms.agree(own)
+        await app.serve(own, ready=perform)
 
 
 def own_settings(settings: Settings, data_dir: Path) -> Settings:

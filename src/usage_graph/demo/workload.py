@@ -21,6 +21,8 @@ CONVERSATIONS = 24
 """A weekday's conversations."""
 BUSY_HOURS = (1, 1, 1, 1, 1, 2, 5, 11, 18, 22, 21, 17, 15, 20, 22, 20, 17, 14, 11, 9, 8, 6, 3, 2)
 """How likely a conversation begins in each hour of the UTC day: Europe's office hours, then America's."""
+LOOKED_UP = 0.3
+"""How many turns begin with a call that only asks for something to be looked up; its result joins the context."""
 PASTED = 0.015
 """How many conversations on the web begin with a whole document."""
 SPIKE = (11, 12)
@@ -43,6 +45,7 @@ class Call:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
+    first_token: timedelta | None = None
     error_type: str | None = None
     reported_cost: Decimal | None = None
     credits: Decimal | None = None
@@ -116,7 +119,13 @@ def _conversation(dice: random.Random, midnight: datetime) -> Iterator[Run]:
         size += dice.randint(180_000, 380_000)
     for _ in range(min(1 + int(dice.expovariate(1 / 4.6)), 24)):
         size += dice.randint(300, 3_400)  # the question and what was looked up for it
-        turn = _attempts(dice, at=at, model=model, size=size, warm=warm, output=(90, 780), credit=credit)
+        turn: tuple[Call, ...] = ()
+        if dice.random() < LOOKED_UP:
+            turn = _attempts(dice, at=at, model=model, size=size, warm=warm, output=(15, 60))
+            at = turn[-1].ended_at + timedelta(seconds=dice.uniform(0.1, 0.9))
+            if turn[-1].error_type is None:
+                warm, size = size, size + (turn[-1].output_tokens or 0) + dice.randint(200, 1_500)
+        turn = (*turn, *_attempts(dice, at=at, model=model, size=size, warm=warm, output=(90, 780), credit=credit))
         yield Run(
             app=cast.HELPDESK,
             source="chat",
@@ -213,16 +222,18 @@ def _answered(
     visible = dice.randint(*output)
     reasoning = int(visible * dice.uniform(0.2, 2.5)) if model.reasons else 0
     written = visible + reasoning
-    seconds = dice.uniform(0.25, 0.9) + written / model.tokens_per_second * dice.uniform(0.8, 1.3)
+    waited = dice.uniform(0.25, 0.9)
+    seconds_per_token = dice.uniform(0.8, 1.3) / model.tokens_per_second
     return Call(
         started_at=at,
-        duration=timedelta(seconds=seconds),
+        duration=timedelta(seconds=waited + written * seconds_per_token),
         model=model,
         input_tokens=size,
         output_tokens=written,
         cache_read_tokens=warm if model.caches else 0,
         cache_write_tokens=size - warm if model.caches else 0,
         reasoning_tokens=reasoning,
+        first_token=timedelta(seconds=waited + reasoning * seconds_per_token),
         reported_cost=(size * rate[0] + written * rate[1]) / 1_000_000 if rate else None,
         credits=credit,
     )

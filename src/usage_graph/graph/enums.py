@@ -4,6 +4,10 @@ from enum import Enum
 
 import strawberry
 
+from usage_graph.comparison import PreviousWindow
+from usage_graph.conversations import ConversationField
+from usage_graph.credits import CreditPeriod
+from usage_graph.grant import Access
 from usage_graph.observation import MergeReason
 from usage_graph.question import ConsumerKind, Dimension, Direction, RecordField
 from usage_graph.usage import CallStatus, CostStatus, Metric
@@ -52,6 +56,8 @@ _publish(
         "ENVIRONMENT": "The deployment environment, such as `production`.",
         "OPERATION": "The operation, such as `chat` or `embeddings`.",
         "STATUS": "How the call ended; the keys are those of `CallStatus`.",
+        "ATTRIBUTE": "The attribute that the argument beside names: one of those that the server keeps "
+        "(`USAGE_GRAPH_ATTRIBUTES`).",
     },
 )
 _publish(
@@ -95,6 +101,27 @@ _publish(
     },
 )
 _publish(
+    ConversationField,
+    "ConversationOrderField",
+    "What conversations can be ordered by. Those whose value is unknown come last in either direction.",
+    {
+        "ID": "What the application calls it.",
+        "TITLE": "The title.",
+        "AGENT": "The agent.",
+        "CHANNEL": "The way in.",
+        "USER": "The end user.",
+        "STARTED_AT": "When its first call started.",
+        "LAST_ACTIVE_AT": "When its last call before the end of the window started.",
+        "CALLS": "Number of calls in the window, under the filter.",
+        "TURNS": "Number of turns of the user.",
+        "TOKENS": "Input plus output tokens in the window, under the filter.",
+        "CREDITS": "Credits in the window, under the filter.",
+        "COST": "Cost in USD in the window, under the filter.",
+        "FAILED_CALLS": "Number of calls in the window, under the filter, that ended with an error.",
+        "MODELS": "Number of models.",
+    },
+)
+_publish(
     Direction,
     "OrderDirection",
     "Which end of an order comes first.",
@@ -127,6 +154,30 @@ _publish(
         "LAST_MONTH": "The month before this one.",
     },
 )
+_publish(
+    PreviousWindow,
+    "PreviousWindow",
+    "Which window to compare with. Windows are shifted on the clock on the wall of the time zone: a day that the other "
+    "month does not have is its last one.",
+    {
+        "PRECEDING": "The one before: of the same duration, up to its start. Of a day, week or month that is not over, "
+        "the same part of the one before.",
+        "WEEK_AGO": "The same window a week ago.",
+        "MONTH_AGO": "The same window a month ago.",
+        "YEAR_AGO": "The same window a year ago.",
+    },
+)
+_publish(
+    CreditPeriod,
+    "CreditPeriod",
+    "How long the credits last that a plan includes; by the calendar of its time zone.",
+    {
+        "DAY": "From midnight to midnight.",
+        "WEEK": "Weeks, from Monday.",
+        "MONTH": "Months.",
+        "YEAR": "Years.",
+    },
+)
 
 _publish(
     MergeReason,
@@ -140,15 +191,30 @@ _publish(
     },
 )
 
+_publish(
+    Access,
+    "KeyScope",
+    "What a key is for.",
+    {
+        "INGEST": "Sending calls, and nothing else.",
+        "READ": "Asking about calls, and nothing else.",
+        "ADMIN": "Everything, prices, credits and keys included.",
+    },
+)
+
 __all__ = [
+    "Access",
     "Bucket",
     "CalendarPeriod",
     "CallStatus",
     "ConsumerKind",
+    "ConversationField",
     "CostStatus",
+    "CreditPeriod",
     "Dimension",
     "Direction",
     "MergeReason",
     "Metric",
+    "PreviousWindow",
     "RecordField",
 ]

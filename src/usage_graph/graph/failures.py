@@ -14,7 +14,7 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from usage_graph.errors import QueryError
+from usage_graph.errors import OverBudget, QueryError
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ def formatted(errors: Sequence[GraphQLError], *, executed: bool) -> list[dict[st
         cause = _cause(error)
         if isinstance(cause, QueryError):
             answer = refusal(str(cause), cause.code)
+            if isinstance(cause, OverBudget):
+                answer["extensions"]["cost"] = dict(cause.cost)
         elif cause is not None:
             answer = internal(cause, ".".join(map(str, error.path or ())) or "the operation")
         else:

@@ -3,8 +3,9 @@
 Optional fields default to ``UNSET`` (so the SDL shows no default); ``null`` means the same: no condition.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeVar
+from typing import Optional, TypeVar
 from zoneinfo import ZoneInfo
 
 import strawberry
@@ -12,12 +13,15 @@ from strawberry.types.unset import UNSET, UnsetType
 
 from usage_graph import question, window
 from usage_graph.errors import BadWindow, LimitExceeded, QueryError
+from usage_graph.graph.cursors import fingerprint
 from usage_graph.graph.enums import CalendarPeriod, CallStatus, Dimension, Direction, RecordField
-from usage_graph.window import Duration, Window
+from usage_graph.window import Asked, Duration, Window
 
 MAX_TEXT = 1000
 MAX_LIST = 500
 MAX_SEARCH = 200
+MAX_DEPTH = 5
+MAX_CONDITIONS = 100
 
 T = TypeVar("T")
 
@@ -36,7 +40,8 @@ def bounded(value: int, name: str, most: int, least: int = 1) -> int:
     return value
 
 
-def _text(value: str, where: str, most: int = MAX_TEXT) -> str:
+def checked_text(value: str, where: str, most: int = MAX_TEXT) -> str:
+    """Raises ``LimitExceeded`` above ``most`` characters; ``QueryError`` for what no stored text holds."""
     if len(value) > most:
         raise LimitExceeded(f"`{where}` may have at most {most} characters, not {len(value)}.")
     if "\0" in value:
@@ -70,10 +75,10 @@ class WindowInput:
             return window.between(span.from_, span.to)
         raise BadWindow("The window needs exactly one of `last`, `period` and `between`.")
 
-    def asked(self) -> tuple[object, ...]:
+    def asked(self) -> Asked:
         """What was asked for, whenever it was asked: the same for every page of a rolling window."""
         span = given(self.between)
-        return given(self.last), given(self.period), span and (span.from_, span.to)
+        return Asked(given(self.last), given(self.period), (span.from_, span.to) if span else None)
 
 
 @strawberry.input(
@@ -99,13 +104,13 @@ class StringFilter:
 
         def text(value: str | None, field: str) -> str | None:
             found = given(value)
-            return None if found is None else _text(found, f"{name}.{field}")
+            return None if found is None else checked_text(found, f"{name}.{field}")
 
         def texts(value: list[str] | None, field: str) -> tuple[str, ...] | None:
             found = given(value)
             if found is not None and len(found) > MAX_LIST:
                 raise LimitExceeded(f"`{name}.{field}` may have at most {MAX_LIST} items, not {len(found)}.")
-            return None if found is None else tuple(_text(item, f"{name}.{field}") for item in found)
+            return None if found is None else tuple(checked_text(item, f"{name}.{field}") for item in found)
 
         return question.StringFilter(
             eq=text(self.eq, "eq"),
@@ -120,6 +125,36 @@ class StringFilter:
 def _condition(what: str) -> StringFilter | None:
     field: StringFilter | None = strawberry.field(default=UNSET, description=what)
     return field
+
+
+@strawberry.input(description="Conditions on an attribute: one of those that the server keeps.")
+class AttributeFilter:
+    key: str = strawberry.field(description="The attribute's key.")
+    value: StringFilter = strawberry.field(description="Conditions on its value.")
+
+
+class _Count:
+    """What a filter holds in all, counted while it is read."""
+
+    def __init__(self) -> None:
+        self._filters = 0
+        self._conditions = 0
+
+    def enter(self, depth: int) -> None:
+        """Raises ``LimitExceeded`` for a filter too many, or one too deep."""
+        if depth > MAX_DEPTH:
+            raise LimitExceeded(f"Filters may be nested {MAX_DEPTH} deep, the outermost included, not deeper.")
+        self._filters += 1
+        if self._filters > MAX_CONDITIONS:
+            raise LimitExceeded(f"A filter may be made of at most {MAX_CONDITIONS} filters in all.")
+
+    def add(self, conditions: int) -> None:
+        """Raises ``LimitExceeded`` for a condition too many."""
+        self._conditions += conditions
+        if self._conditions > MAX_CONDITIONS:
+            raise LimitExceeded(
+                f"A filter may have at most {MAX_CONDITIONS} conditions, those inside `and`, `or` and `not` included."
+            )
 
 
 @strawberry.input(description="Which calls a question is about; all given conditions must hold.")
@@ -144,22 +179,67 @@ class UsageFilter:
         "wildcards, at most 200 characters. Blank: no condition.",
     )
 
+    attributes: list[AttributeFilter] | None = strawberry.field(
+        default=UNSET, description="Conditions on attributes that the server keeps; all must hold."
+    )
+    and_: list["UsageFilter"] | None = strawberry.field(
+        name="and", default=UNSET, description="Filters that must all match, besides the conditions beside."
+    )
+    or_: list["UsageFilter"] | None = strawberry.field(
+        name="or",
+        default=UNSET,
+        description="Filters of which at least one must match, besides the conditions beside. An empty list matches "
+        "nothing.",
+    )
+    not_: Optional["UsageFilter"] = strawberry.field(
+        name="not",
+        default=UNSET,
+        description="A filter that must not match: every call matches either a filter or its `not`, calls without a "
+        "value included.",
+    )
+
     def conditions(self) -> question.Filter:
-        """The same filter whatever order its fields were written in."""
+        """The same filter whatever order its fields were written in.
+
+        Raises:
+            LimitExceeded: it is nested deeper than ``MAX_DEPTH``, or has more than ``MAX_CONDITIONS``.
+        """
+        return self._read(_Count(), 1)
+
+    def _read(self, count: _Count, depth: int) -> question.Filter:
+        count.enter(depth)
         strings = tuple(
             (dimension, conditions)
-            for dimension in Dimension
-            if dimension is not Dimension.STATUS
-            and (chosen := given(getattr(self, dimension.name.lower()))) is not None
+            for dimension in _FILTERED
+            if (chosen := given(getattr(self, dimension.name.lower()))) is not None
             and (conditions := chosen.conditions(dimension.name.lower())) != question.StringFilter()
         )
+        attributes = {
+            (one.key, conditions)
+            for one in given(self.attributes) or ()
+            if (conditions := one.value.conditions("attributes.value")) != question.StringFilter()
+        }
         status = given(self.status)
         search = given(self.search) or ""
+        count.add(len(strings) + len(attributes) + (status is not None) + bool(search))
+        inner, any_of, negated = given(self.and_) or (), given(self.or_), given(self.not_)
         return question.Filter(
             strings=strings,
             status=None if status is None else frozenset(status),
-            search=_text(search, "search", MAX_SEARCH) if search.strip() else None,
+            search=checked_text(search, "search", MAX_SEARCH) if search.strip() else None,
+            attributes=tuple(sorted(attributes, key=fingerprint)),
+            all_of=_unordered(one._read(count, depth + 1) for one in inner),
+            any_of=None if any_of is None else _unordered(one._read(count, depth + 1) for one in any_of),
+            negated=None if negated is None else negated._read(count, depth + 1),
         )
+
+
+_FILTERED = tuple(dimension for dimension in Dimension if dimension not in (Dimension.STATUS, Dimension.ATTRIBUTE))
+
+
+def _unordered(filters: Iterable[question.Filter]) -> tuple[question.Filter, ...]:
+    """Each once, in an order that does not depend on theirs."""
+    return tuple(sorted(set(filters), key=fingerprint))
 
 
 @strawberry.input(description="The order of records. Unknown values come last in either direction; ties go by id.")

@@ -15,6 +15,7 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    get_operation_ast,
     parse,
 )
 from strawberry.extensions import SchemaExtension
@@ -157,3 +158,20 @@ class CheckedDocuments(SchemaExtension):
             self._found.errors = [_readable(error) for error in found]
         context.pre_execution_errors = self._found.errors
         yield
+
+
+def operation_type(text: str, name: str | None) -> str | None:
+    """``query``, ``mutation`` or ``subscription``, as the operation ``name`` is; ``None`` where there is none."""
+    try:
+        operation = get_operation_ast(_checked(text).document, name)
+    except GraphQLError:
+        return None
+    return operation.operation.value if operation else None
+
+
+def is_valid(text: str) -> bool:
+    """Whether ``text`` was found to be valid."""
+    try:
+        return _checked(text).errors == []
+    except GraphQLError:
+        return False

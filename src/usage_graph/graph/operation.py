@@ -1,21 +1,27 @@
 """What the fields of one GraphQL operation share: one instant, one database snapshot, each question asked once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast
 
-from usage_graph.errors import LimitExceeded
-from usage_graph.grant import OPEN, Grant
+from usage_graph.conversations import Conversation, ConversationOrder, ConversationPage, ConversationRequest
+from usage_graph.credits import CreditUsage
+from usage_graph.grant import Access, Grant
+from usage_graph.graph.administration import Administration
+from usage_graph.graph.attributes import check_declared
+from usage_graph.graph.budget import Budget
 from usage_graph.health import IngestHealth
 from usage_graph.question import (
     Breakdown,
+    By,
     Consumer,
     ConsumerKind,
-    Dimension,
+    DimensionValue,
     Filter,
     Freshness,
     PageRequest,
@@ -27,9 +33,6 @@ from usage_graph.question import (
 )
 from usage_graph.usage import Metric, Totals, UsageRecord
 
-MAX_ENTRIES = 40_000
-"""Points (of the whole and of every group), groups, consumers and records that one operation may ask for."""
-
 _EVERYTHING = Filter()
 
 P = ParamSpec("P")
@@ -39,15 +42,35 @@ R = TypeVar("R")
 class Snapshot(Protocol):
     """One state of the database. Calls may overlap; the store runs them one after another."""
 
-    async def totals(self, scope: Scope) -> Totals: ...
+    async def totals(self, scope: Scope, *, latency: bool = False) -> Totals: ...
 
     async def series(
-        self, scope: Scope, bounds: Sequence[datetime], *, by: Dimension | None, metric: Metric, top: int
+        self,
+        scope: Scope,
+        bounds: Sequence[datetime],
+        *,
+        by: By | None,
+        metric: Metric,
+        top: int,
+        latency: bool = False,
     ) -> Series: ...
 
-    async def breakdown(self, scope: Scope, *, by: Dimension, metric: Metric, first: int) -> Breakdown: ...
+    async def breakdown(
+        self,
+        scope: Scope,
+        *,
+        by: tuple[By, ...],
+        metric: Metric,
+        first: int,
+        previous: Scope | None = None,
+        latency: bool = False,
+    ) -> Breakdown: ...
 
-    async def consumers(self, scope: Scope, *, kind: ConsumerKind, metric: Metric, first: int) -> list[Consumer]: ...
+    async def dimension_values(self, scope: Scope, *, by: By, prefix: str, first: int) -> list[DimensionValue]: ...
+
+    async def consumers(
+        self, scope: Scope, *, kind: ConsumerKind, metric: Metric, first: int, latency: bool = False
+    ) -> list[Consumer]: ...
 
     async def unpriced_models(self, scope: Scope, *, first: int) -> list[UnpricedModel]: ...
 
@@ -55,7 +78,33 @@ class Snapshot(Protocol):
 
     async def record_count(self, scope: Scope) -> int: ...
 
-    async def records_by_id(self, project: str, ids: Sequence[tuple[datetime, int]]) -> list[UsageRecord | None]: ...
+    async def expected_records(self, scope: Scope) -> int | None: ...
+
+    async def stream_records(self, scope: Scope) -> AsyncGenerator[list[UsageRecord], None]: ...
+
+    async def expected_conversations(self, scope: Scope, *, search: str | None = None) -> int | None: ...
+
+    async def stream_conversations(
+        self, scope: Scope, *, search: str | None = None
+    ) -> AsyncGenerator[list[Conversation], None]: ...
+
+    async def conversations(
+        self,
+        scope: Scope,
+        *,
+        order: ConversationOrder,
+        page: ConversationRequest,
+        search: str | None = None,
+        latency: bool = False,
+    ) -> ConversationPage: ...
+
+    async def conversation_count(self, scope: Scope, *, search: str | None = None) -> int: ...
+
+    async def records_by_id(
+        self, project: str, ids: Sequence[tuple[datetime, int]], *, filter: Filter
+    ) -> list[UsageRecord | None]: ...
+
+    async def credit_usage(self, scope: Scope) -> CreditUsage: ...
 
     async def freshness(self, project: str) -> Freshness: ...
 
@@ -81,17 +130,39 @@ class Operation:
     """
 
     def __init__(
-        self, *, reader: Reader, project: str, now: datetime, grant: Grant = OPEN, name: str | None = None
+        self,
+        *,
+        reader: Reader,
+        project: str,
+        now: datetime,
+        grant: Grant,
+        declared: tuple[str, ...] = (),
+        budget: Budget | None = None,
+        administration: Administration | None = None,
+        name: str | None = None,
     ) -> None:
         self.project = project
         self.now = now
         self.grant = grant
+        self.declared = declared
+        self.budget = budget or Budget()
         self.name = name
+        self._administration = administration
         self._reader = reader
         self._entries = 0
         self._stack = AsyncExitStack()
         self._opening: asyncio.Task[Snapshot] | None = None
         self._asked: dict[object, asyncio.Task[Any]] = {}
+
+    def renewed(self, now: datetime) -> "Operation":
+        """Another one of the same caller, at the instant ``now``: nothing is asked in it yet."""
+        other = copy(self)
+        other.now = now
+        other._entries = 0
+        other._stack = AsyncExitStack()
+        other._opening = None
+        other._asked = {}
+        return other
 
     async def __aenter__(self) -> Self:
         return self
@@ -110,22 +181,37 @@ class Operation:
             await self._stack.aclose()
 
     def scope(self, start: datetime, end: datetime, filter_: Filter = _EVERYTHING) -> Scope:
-        """What a question about ``[start, end)`` is about: the caller's project, and of it what the caller may see."""
-        bound = self.grant.filter
-        return Scope(self.project, start, end, replace(filter_, strings=(*bound.strings, *filter_.strings)))
-
-    def reserve(self, entries: int) -> None:
-        """Counts what a field may answer with against the operation's allowance, before anything is asked.
+        """What a question about ``[start, end)`` is about: the caller's project, and of it what the caller may see.
 
         Raises:
-            LimitExceeded: the operation would pass ``MAX_ENTRIES``.
+            UnknownAttribute: the filter is about one that is not among ``declared``.
+        """
+        check_declared(filter_.attribute_keys, self.declared)
+        bound = self.grant.filter
+        narrowed = replace(filter_, strings=(*bound.strings, *filter_.strings))
+        return Scope(self.project, start, end, narrowed, bound)
+
+    @property
+    def administration(self) -> Administration:
+        """What an admin sees and changes.
+
+        Raises:
+            Forbidden: the caller is none.
+        """
+        self.grant.require(Access.ADMIN)
+        assert self._administration is not None  # noqa: S101 (whoever answers operations gave one)
+        return self._administration
+
+    def reserve(self, entries: int) -> None:
+        """Counts what a field may answer with, before anything is asked.
+
+        What an operation costs was estimated before it ran, and is never less. This holds where the estimate is wrong.
+
+        Raises:
+            CostExceeded: the operation would pass what one may cost.
         """
         self._entries += entries
-        if self._entries > MAX_ENTRIES:
-            raise LimitExceeded(
-                f"One operation may ask for {MAX_ENTRIES} points, groups and records (points count once for the "
-                "whole and once for each group): ask for a larger bucket, fewer groups or fewer fields."
-            )
+        self.budget.check(self._entries)
 
     async def ask(
         self, question: Callable[Concatenate[Snapshot, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs

@@ -7,9 +7,14 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from usage_graph.graph.belongings import Belongings
+from usage_graph.graph.cost import CostedOperations
+from usage_graph.graph.events import EventExecutor
 from usage_graph.graph.limits import CheckedDocuments
+from usage_graph.graph.mutation import Mutation
 from usage_graph.graph.query import Query
 from usage_graph.graph.scalars import SCALARS
+from usage_graph.graph.subscription import Subscription
 
 _DOCUMENTS = files("usage_graph.graph") / "documents"
 
@@ -21,7 +26,19 @@ class Schema(strawberry.Schema):
         pass
 
 
-schema = Schema(query=Query, config=StrawberryConfig(scalar_map=SCALARS), extensions=[CheckedDocuments])
+@strawberry.type(name="Query", description="Where did the tokens and the money go? And, for admins, what is set.")
+class _Query(Query, Belongings):
+    pass
+
+
+schema = Schema(
+    query=_Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    config=StrawberryConfig(scalar_map=SCALARS),
+    extensions=[CheckedDocuments, CostedOperations],
+    execution_context_class=EventExecutor,
+)
 
 
 def sdl() -> str:

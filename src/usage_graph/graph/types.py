@@ -12,11 +12,14 @@ from usage_graph import usage
 from usage_graph.graph.cursors import write_global_id
 from usage_graph.graph.enums import Bucket, CallStatus, CostStatus, Dimension
 from usage_graph.graph.fields import resolved
+from usage_graph.graph.latency import Latency as LatencyType
 from usage_graph.graph.operation import Operation, Snapshot
 from usage_graph.graph.scalars import BigInt
+from usage_graph.latency import Latency
 from usage_graph.usage import Costs, Totals
 
-_SHARE = "This group's part of the whole by the chosen metric, 0 to 1; null where either is unknown or the whole is 0."
+SHARE = "This group's part of the whole by the chosen metric, 0 to 1; null where either is unknown or the whole is 0."
+"""What `share` is, wherever there is one."""
 
 
 @strawberry.type(
@@ -70,9 +73,12 @@ class UsageTotals:
     avg_cost: Decimal | None = strawberry.field(
         description="Cost per priced call in USD, rounded half to even at 1e-9; null without a priced call."
     )
-    credits: Decimal = strawberry.field(description="Credits, as the application reported them.")
+    credits: Decimal = strawberry.field(description="Credits, as the application reported them or the rules say.")
     avg_duration_ms: float | None = strawberry.field(
         description="Mean duration of a call in milliseconds; null on zero calls."
+    )
+    latency: Latency = strawberry.field(
+        graphql_type=LatencyType, description="How long the calls took, and how fast they answered."
     )
 
 
@@ -122,7 +128,7 @@ class UsageSeriesGroup:
         description="The value; null for calls that do not have one, and for the rest in `other`."
     )
     label: str | None = strawberry.field(description="The value for display; null where `key` is.")
-    share: float | None = strawberry.field(description=_SHARE)
+    share: float | None = strawberry.field(description=SHARE)
     totals: Totals = strawberry.field(graphql_type=UsageTotals, description="Sums over the whole window.")
     points: list[UsagePoint] = strawberry.field(description="One point for each of the series' points, in their order.")
 
@@ -135,22 +141,6 @@ class UsageSeries:
         description="The `top` groups by the metric over the whole window, largest first; empty without `by`."
     )
     other: UsageSeriesGroup | None = strawberry.field(description="The rest; null where there is none.")
-
-
-@strawberry.type(description="One value of a dimension.")
-class UsageGroup:
-    key: str | None = strawberry.field(
-        description="The value; null for calls that do not have one, and for the rest in `other`."
-    )
-    label: str | None = strawberry.field(description="The value for display; null where `key` is.")
-    share: float | None = strawberry.field(description=_SHARE)
-    totals: Totals = strawberry.field(graphql_type=UsageTotals, description="Sums over the calls of the group.")
-
-
-@strawberry.type(description="Usage by one dimension. The groups and `other` add up to the totals.")
-class UsageBreakdown:
-    groups: list[UsageGroup] = strawberry.field(description="The `first` groups by the metric, largest first.")
-    other: UsageGroup | None = strawberry.field(description="The rest; null where there is none.")
 
 
 @strawberry.type(description="Who or what consumed, and how much.")
@@ -166,8 +156,16 @@ class Consumer:
     source: str | None = strawberry.field(
         description="The source of the consumer's calls, where all in the window have the same."
     )
-    share: float | None = strawberry.field(description=_SHARE)
+    share: float | None = strawberry.field(description=SHARE)
     totals: Totals = strawberry.field(graphql_type=UsageTotals, description="Sums over the consumer's calls.")
+
+
+@strawberry.type(description="A value that calls have in a dimension.")
+class DimensionValue:
+    """The shape in which ``question.DimensionValue`` is answered; never instantiated."""
+
+    value: str = strawberry.field(description="The value.")
+    calls: BigInt = strawberry.field(description="The number of calls that have it.")
 
 
 @strawberry.type(description="A model of a provider, and those of its calls whose cost is unknown.")
@@ -189,6 +187,12 @@ class UnpricedModel:
 @strawberry.interface(description="An object that can be asked for again by its id.")
 class Node:
     id: strawberry.ID = strawberry.field(description="The id of the object, unique among all types; opaque.")
+
+
+@strawberry.type(description="An attribute that the server keeps, and its value.")
+class UsageAttribute:
+    key: str = strawberry.field(description="The attribute's key.")
+    value: str = strawberry.field(description="Its value.")
 
 
 @strawberry.type(description="One LLM call. Null means unknown, 0 means measured zero.")
@@ -230,9 +234,19 @@ class UsageRecord(Node):
     suspect: bool = strawberry.field(
         description="Whether the token counts contradicted each other as they were reported."
     )
-    credits: Decimal = strawberry.field(description="Credits, as the application reported them.")
+    credits: Decimal = strawberry.field(description="Credits, as the application reported them or the rules say.")
+    attributes: list[UsageAttribute] = strawberry.field(
+        description="Those of the attributes that the server keeps which the call has, by key."
+    )
     started_at: datetime = strawberry.field(description="When the call started.")
     duration_ms: float = strawberry.field(description="How long the call took, in milliseconds.")
+    first_token_ms: float | None = strawberry.field(
+        description="How long it took until the first token came, in milliseconds, where it was streamed and that is "
+        "known."
+    )
+    tokens_per_second: float | None = strawberry.field(
+        description="Output tokens by duration; null where they are unknown or it took no time."
+    )
     trace_id: str = strawberry.field(description="Id of the trace, 32 hexadecimal digits.")
     span_id: str = strawberry.field(description="Id of the span, 16 hexadecimal digits.")
 
@@ -267,8 +281,11 @@ class UsageRecord(Node):
             service_tier=record.service_tier,
             suspect=record.suspect,
             credits=usage.from_nano(record.credits_nano),
+            attributes=[UsageAttribute(key=key, value=value) for key, value in record.attributes],
             started_at=record.started_at,
             duration_ms=record.duration_us / 1000,
+            first_token_ms=None if record.first_token_us is None else record.first_token_us / 1000,
+            tokens_per_second=record.tokens_per_second,
             trace_id=record.trace_id.hex(),
             span_id=record.span_id.hex(),
         )

@@ -65,9 +65,12 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         console.print(f"The server takes nothing now: {why}. Again in {seconds:.0f} s.")
         time.sleep(seconds)
 
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
     sender = Sender(
-        given.endpoint or f"http://{host}:{settings.port}", project=given.project, key=settings.api_key, wait=wait
+        given.endpoint or settings.http,
+        project=given.project,
+        key=settings.api_key,
+        certificate=None if given.endpoint else settings.tls_cert,
+        wait=wait,
     )
     started = time.monotonic()
     with shown(console, stand_of) as tell:

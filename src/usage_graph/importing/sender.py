@@ -4,10 +4,19 @@ import time
 from collections.abc import Callable, Sequence
 from email.message import Message
 from http.client import HTTPException
+from pathlib import Path
 from typing import NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import (
+    BaseHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
@@ -18,6 +27,7 @@ from usage_graph.config import is_loopback
 from usage_graph.errors import ImportFailed
 from usage_graph.importing.span import request
 from usage_graph.report.text import printable
+from usage_graph.tls import trusting
 from usage_graph.usage import PROJECT_HEADER, project_named
 
 TIMEOUT = 60.0
@@ -61,13 +71,14 @@ class Sender:
         *,
         project: str | None = None,
         key: str | None = None,
+        certificate: Path | None = None,
         wait: Callable[[float, str], None] = lambda seconds, _: time.sleep(seconds),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Sends nothing yet.
+        """Sends nothing yet. ``certificate`` is what the server is to be known by, where it is one of these settings.
 
         Raises:
-            ImportFailed: the endpoint is no http or https URL, or the project cannot name one.
+            ImportFailed: the endpoint is no http or https URL, the project cannot name one, or there is no certificate.
         """
         self.url = traces_url(endpoint)
         self._endpoint = endpoint
@@ -85,8 +96,13 @@ class Sender:
             self._headers[PROJECT_HEADER] = named.encode().decode("latin-1")
         # Proxies of the environment are for other machines: none is asked for this one.
         own = is_loopback(urlsplit(self.url).hostname or "")
-        proxies = ProxyHandler({}) if own else ProxyHandler()
-        self._opener: OpenerDirector = build_opener(_NoRedirection, proxies)
+        handlers: list[BaseHandler] = [_NoRedirection(), ProxyHandler({}) if own else ProxyHandler()]
+        if certificate is not None:
+            try:
+                handlers.append(HTTPSHandler(context=trusting(certificate)))
+            except OSError as error:
+                raise ImportFailed(f"USAGE_GRAPH_TLS_CERT: {certificate} is no certificate: {error}.") from None
+        self._opener: OpenerDirector = build_opener(*handlers)
 
     def send(self, spans: Sequence[Span]) -> Answer:
         """Returns when the server has answered for all of them.

@@ -8,7 +8,7 @@ from typing import Final, Literal, SupportsIndex, get_args
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode, TracerProvider
 
-from usage_graph.instrument.interval import call_interval
+from usage_graph.instrument.interval import call_interval, length
 from usage_graph.instrument.labels import PREFIX, label_attributes, storable_text
 from usage_graph.instrument.scope import labels_in
 
@@ -55,6 +55,7 @@ def record_call(
     started_at: datetime | None = None,
     ended_at: datetime | None = None,
     duration: timedelta | float | None = None,
+    first_token: timedelta | float | None = None,
     error: BaseException | str | None = None,
     source: str | None = None,
     name: str | None = None,
@@ -62,6 +63,7 @@ def record_call(
     user: str | None = None,
     channel: str | None = None,
     agent: str | None = None,
+    turn: str | None = None,
     tracer_provider: TracerProvider | None = None,
 ) -> None:
     """Report one finished LLM call that no library instruments, as a span of OpenTelemetry's GenAI conventions.
@@ -90,14 +92,16 @@ def record_call(
         ended_at: when it ended; now, unless the other two say otherwise.
         duration: how long it took, in seconds or as a ``timedelta``. Any two of the three are enough, one is fine too.
             ``started_at`` alone means that the call ends now.
+        first_token: how long after ``started_at`` the first token of a stream came, in seconds or as a ``timedelta``.
         error: the exception or the error code of a failed call; only its type is sent.
-        source, name, conversation, user, channel, agent: labels as in ``usage``.
+        source, name, conversation, user, channel, agent, turn: labels as in ``usage``.
         tracer_provider: the provider to use instead of the global one.
 
     Raises:
         TypeError: a value has the wrong type.
         ValueError: a value is impossible: a negative or absurd count or amount, parts larger than their whole, an
-            interval that ends before it starts or lies in the future, an unknown operation.
+            interval that ends before it starts or lies in the future, a first token after the end, an unknown
+            operation.
     """
     if operation not in get_args(Operation):
         raise ValueError(f"record_call(operation={operation!r}): use one of {', '.join(get_args(Operation))}.")
@@ -120,13 +124,19 @@ def record_call(
             "user": user,
             "channel": channel,
             "agent": agent,
+            "turn": turn,
         },
     )
     began, ended = call_interval(started_at, ended_at, duration)
+    first_token_ns = length("first_token", first_token)
+    if first_token_ns is not None and first_token_ns > ended - began:
+        raise ValueError("record_call(first_token=...) is longer than the call took.")
     attributes: dict[str, str | int | float] = {**labels_in(), **labels, **counts}
     attributes.update((key, value) for key, value in text.items() if value)
     if (charged := _amount("credits", credits, limit=MAX_CREDITS)) is not None:
         attributes[PREFIX + "credits"] = float(charged) if "." in charged else int(charged)
+    if first_token_ns is not None:
+        attributes[PREFIX + "first_token_ms"] = first_token_ns / 10**6
 
     tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
     span = tracer.start_span(f"{operation} {model}", kind=SpanKind.CLIENT, attributes=attributes, start_time=began)

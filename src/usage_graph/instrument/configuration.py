@@ -66,7 +66,7 @@ def configure(
         service_name: ``service.name`` of this application. Unset: ``OTEL_SERVICE_NAME``.
         environment: ``deployment.environment.name``: ``production``, ``staging``, ...
         project: the usage-graph project that the records belong to; sent as a header, so it needs no provider of ours.
-        headers: further request headers, for example a proxy's authorization.
+        headers: further request headers, such as ``{"authorization": "Bearer KEY"}`` where the server wants a key.
         protocol: ``http/protobuf`` or ``grpc``. Unset: ``OTEL_EXPORTER_OTLP_PROTOCOL``, else ``http/protobuf``.
         provider: an OpenTelemetry SDK ``TracerProvider`` to use instead of the global one.
 

@@ -25,18 +25,19 @@ def call_interval(
         ValueError: all three are given, a ``datetime`` has no time zone, or the interval is impossible.
     """
     now = time_ns()
-    began, ended, length = _instant("started_at", started_at), _instant("ended_at", ended_at), _length(duration)
+    began, ended = _instant("started_at", started_at), _instant("ended_at", ended_at)
+    taken = length("duration", duration)
     if began is None:
         ended = now if ended is None else ended
-        began = ended - (length or 0)
-    elif ended is None and length is not None:
-        ended = began + length
+        began = ended - (taken or 0)
+    elif ended is None and taken is not None:
+        ended = began + taken
     elif ended is None:
         if now - began > LONGEST_NS:
             raise ValueError("record_call(): a call that began over a day ago needs its ended_at or duration.")
         # Clocks differ a little between machines; a call that began just ahead of this one's took no time.
         ended = max(began, now)
-    elif length is not None:
+    elif taken is not None:
         raise ValueError("record_call(): give two of started_at, ended_at and duration; the third follows from them.")
     if began < 0:
         raise ValueError("record_call(): the call lies before 1970; are its times right?")
@@ -59,16 +60,17 @@ def _instant(name: str, value: datetime | None) -> int | None:
     return (value - EPOCH) // MICROSECOND * 1000
 
 
-def _length(value: timedelta | float | None) -> int | None:
+def length(name: str, value: timedelta | float | None) -> int | None:
+    """A length of time in nanoseconds. Raises as ``call_interval`` does."""
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, timedelta | int | float):
-        raise TypeError(f"record_call(duration=...) must be seconds or a timedelta, not {type(value).__name__}.")
+        raise TypeError(f"record_call({name}=...) must be seconds or a timedelta, not {type(value).__name__}.")
     if not isinstance(value, timedelta):
         try:
             value = timedelta(seconds=value)
         except (OverflowError, ValueError):
-            raise ValueError(f"record_call(duration={value}) is not a number of seconds.") from None
+            raise ValueError(f"record_call({name}={value}) is not a number of seconds.") from None
     if value < timedelta(0):
-        raise ValueError("record_call(duration=...) must not be negative.")
+        raise ValueError(f"record_call({name}=...) must not be negative.")
     return value // MICROSECOND * 1000

@@ -152,6 +152,7 @@ def usage(
     user: str | None = None,
     channel: str | None = None,
     agent: str | None = None,
+    turn: str | None = None,
 ) -> UsageScope:
     """Label every span started inside, by whatever library.
 
@@ -174,6 +175,8 @@ def usage(
         user: id of the user on whose behalf the calls are made.
         channel: where the request came from: ``web``, ``slack``, ``api``, ...
         agent: name of the agent that makes the calls.
+        turn: id of the user's turn that the calls answer, where one turn makes several traces, or one trace several
+            turns; without it, each trace of a conversation counts as a turn.
 
     Raises:
         TypeError: a value is neither ``None`` nor a string.
@@ -188,6 +191,7 @@ def usage(
                 "user": user,
                 "channel": channel,
                 "agent": agent,
+                "turn": turn,
             },
         )
     )

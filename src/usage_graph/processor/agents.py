@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from usage_graph.processor.identifiers import bare_request_id
 from usage_graph.processor.providers import fold
-from usage_graph.processor.values import AttributeValue, charge, text, tokens
+from usage_graph.processor.values import AttributeValue, charge, milliseconds, text, tokens
 
 Attributes = Mapping[str, AttributeValue]
 
@@ -46,10 +46,11 @@ def http_failure(value: Any) -> str | None:
 
 
 class Said(NamedTuple):
-    """What an event says of a call; costs are nano-USD, ``duration`` is milliseconds.
+    """What an event says of a call; costs are nano-USD, ``duration`` is milliseconds, ``first_token`` microseconds.
 
     ``event_id`` is the sender's own name of the event: where there is one, it alone tells events apart. ``sequence``
-    does so together with everything else. The counts are those of a ``tally.Tally``.
+    does so together with everything else before ``turn``: what is read since then must not make another event of one
+    that was read before. The counts are those of a ``tally.Tally``.
     """
 
     event_id: str | None = None
@@ -76,6 +77,8 @@ class Said(NamedTuple):
     duration: int | None = None
     error_type: str | None = None
     http_error: str | None = None
+    turn: str | None = None
+    first_token: int | None = None
 
 
 READERS: Mapping[str, Callable[[Any], Any]] = {
@@ -85,6 +88,7 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
         ("input", "output", "cache_read", "cache_write", "reasoning", "apart", "total", "duration"), tokens
     ),
+    "first_token": milliseconds,
     "cost": charge,
     "cost_micros": _micro_usd,
     "http_error": http_failure,
@@ -105,6 +109,7 @@ _NAMED: Keys = {
     "conversation": ("usage_graph.conversation",),
     "user": ("usage_graph.user",),
     "channel": ("usage_graph.channel",),
+    "turn": ("usage_graph.turn",),
 }
 
 
@@ -144,9 +149,11 @@ _CLAUDE_CODE = _keys(
     conversation=("session.id",),
     user=("user.account_uuid", "user.account_id", "user.email", "user.id"),
     channel=("query_source",),
+    turn=("prompt.id",),
     request_model=("model",),
     response_model=("model",),
     duration=("duration_ms",),
+    first_token=("ttft_ms",),
 )
 
 _CODEX = _keys(
@@ -155,6 +162,7 @@ _CODEX = _keys(
     user=("user.account_id", "user.email"),
     channel=("originator",),
     request_model=("model", "slug"),
+    first_token=("ttft_ms",),
 )
 
 _GEMINI_CLI = _keys(
@@ -162,6 +170,7 @@ _GEMINI_CLI = _keys(
     conversation=("session.id",),
     user=("user.email",),
     channel=("auth_type",),
+    turn=("prompt_id",),
     request_model=("model", "model_name"),
     response_model=("model",),
     duration=("duration_ms", "duration"),

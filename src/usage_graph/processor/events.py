@@ -3,7 +3,7 @@
 No I/O; the clock is an argument.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -20,14 +20,16 @@ from usage_graph.processor.agents import (
     Keys,
     Said,
 )
+from usage_graph.processor.attributes import DeclaredAttributes
+from usage_graph.processor.charging import Charging
 from usage_graph.processor.cost import Pricing
 from usage_graph.processor.made import ids_of
 from usage_graph.processor.reading import Origin, origin
 from usage_graph.processor.semconv import INPUT_KEYS, OUTPUT_KEYS
 from usage_graph.processor.spans import Rejection, Resource, Scope
 from usage_graph.processor.tally import Tally
-from usage_graph.processor.values import AttributeValue
-from usage_graph.usage import DEFAULT_PROJECT, UsageRecord, record_id
+from usage_graph.processor.values import AttributeValue, bounded_first_token
+from usage_graph.usage import DEFAULT_PROJECT, MAX_DURATION_US, UsageRecord, record_id
 
 __all__ = ["EVENT_NAME", "EVENT_WANTED", "MAX_NAME", "Event", "EventProcessor", "Ignored", "name_of"]
 
@@ -42,8 +44,6 @@ IN_FUTURE = Rejection("log record is from more than one hour in the future: chec
 
 _HOUR_NS = 3_600 * 10**9
 _YEAR_1971_NS = 365 * 24 * _HOUR_NS
-_LONGEST_MS = 7 * 24 * 3_600_000
-"""No call takes over a week."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -77,6 +77,9 @@ def name_of(attribute: AttributeValue, field: AttributeValue, body: AttributeVal
     return next((name for name in (attribute, field, body) if isinstance(name, str) and 0 < len(name) <= MAX_NAME), "")
 
 
+_TOLD = Said._fields.index("turn")
+"""How many fields tell an event from others."""
+
 _RULES: dict[str, list[EventRule]] = {}
 _SHORT: dict[str, list[EventRule]] = {}
 for _rule in EVENT_RULES:
@@ -91,10 +94,15 @@ _TOKEN_KEYS = frozenset((*INPUT_KEYS, *OUTPUT_KEYS)).union(
 
 
 class EventProcessor:
-    """Turns log events into observations. Not for two threads at once: it remembers the last resource and scope."""
+    """Turns log events into observations. Not for two threads at once: it remembers the last resource and scope.
 
-    def __init__(self, *, pricing: Pricing) -> None:
+    ``attributes``: keys of those whose values records keep.
+    """
+
+    def __init__(self, *, pricing: Pricing, charging: Charging | None = None, attributes: Collection[str] = ()) -> None:
         self._pricing = pricing
+        self._charging = charging or Charging()
+        self._declared = DeclaredAttributes(attributes)
         self._from: tuple[Resource, Scope, Origin] | None = None
 
     def observe(
@@ -111,7 +119,10 @@ class EventProcessor:
         end_ns = _ended(event)
         if rejection := _check(end_ns, int(now.timestamp() * 10**9)):
             return rejection
-        return self._call(resource, scope, event, rule, end_ns, project)
+        seen = self._call(resource, scope, event, rule, end_ns, project)
+        if self._declared:
+            return self._declared.added_to(seen, event.attributes, scope.attributes, resource.attributes)
+        return seen
 
     def _call(
         self, resource: Resource, scope: Scope, event: Event, rule: EventRule, end_ns: int, project: str | None
@@ -121,8 +132,8 @@ class EventProcessor:
         used = Tally(
             said.input, said.output, said.cache_read, said.cache_write, said.reasoning, said.apart, said.total
         ).used(excludes_cache=rule.excludes_cache, excludes_thoughts=rule.excludes_thoughts)
-        taken_ms = said.duration or 0
-        duration_us = taken_ms * 1000 if taken_ms <= _LONGEST_MS else 0
+        taken_us = (said.duration or 0) * 1000
+        duration_us = taken_us if taken_us <= MAX_DURATION_US else 0
         trace_id, span_id = _identity(rule, event, said, end_ns)
         project = project or around.project or DEFAULT_PROJECT
         agent = said.agent or around.agent
@@ -158,9 +169,11 @@ class EventProcessor:
             cost_reported=cost is not None,
             credits_nano=0,
             suspect=used.suspect,
+            turn=said.turn,
+            first_token_us=bounded_first_token(said.first_token, duration_us),
         )
         return Observation(
-            self._pricing.price(record),
+            self._charging.charge(self._pricing.price(record)),
             parent_span_id=event.span_id if _is_id(event.span_id, 8) and trace_id == event.trace_id else b"",
             request_id=said.request_id,
             trusted=rule.trusted,
@@ -234,5 +247,6 @@ def _identity(rule: EventRule, event: Event, said: Said, end_ns: int) -> tuple[b
 
     The log record's own span id will not do: it is that of the span in which the event was made, as others were.
     """
-    made = ids_of(rule.agent, said.event_id) if said.event_id else ids_of(rule.agent, rule.failed, end_ns, *said)
+    told = said[:_TOLD]
+    made = ids_of(rule.agent, said.event_id) if said.event_id else ids_of(rule.agent, rule.failed, end_ns, *told)
     return event.trace_id if _is_id(event.trace_id, 16) else made.trace_id, made.span_id

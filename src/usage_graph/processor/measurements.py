@@ -10,11 +10,13 @@ argument.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from usage_graph.observation import Observation
+from usage_graph.processor.attributes import DeclaredAttributes, Pairs
+from usage_graph.processor.charging import Charging
 from usage_graph.processor.cost import Pricing
 from usage_graph.processor.events import provider_of, read
 from usage_graph.processor.made import ids_of
@@ -76,11 +78,23 @@ class _Count(NamedTuple):
 
 
 class MeasurementProcessor:
-    """Turns data points into observations; ``sources`` are the services (``service.name``) whose metrics count."""
+    """Turns data points into observations; ``sources`` are the services (``service.name``) whose metrics count.
 
-    def __init__(self, *, pricing: Pricing, sources: frozenset[str]) -> None:
+    ``attributes``: keys of those whose values records keep; they tell series apart.
+    """
+
+    def __init__(
+        self,
+        *,
+        pricing: Pricing,
+        charging: Charging | None = None,
+        sources: frozenset[str],
+        attributes: Collection[str] = (),
+    ) -> None:
         self._pricing = pricing
+        self._charging = charging or Charging()
         self._sources = sources
+        self._declared = DeclaredAttributes(attributes)
 
     def wants(self, resource: Resource) -> bool:
         """Whether the resource is one of the services whose metrics count."""
@@ -98,7 +112,7 @@ class MeasurementProcessor:
         now_ns = int(now.timestamp() * 10**9)
         around = origin(resource.attributes, scope.attributes)
         told: list[Observation | Rejection] = []
-        counts: dict[Series, list[_Count]] = defaultdict(list)
+        counts: dict[tuple[Series, Pairs], list[_Count]] = defaultdict(list)
         believed = []
         for point in points:
             if point.metric not in METERS:
@@ -112,16 +126,17 @@ class MeasurementProcessor:
             meter = METERS[point.metric]
             series = Series(**read(SERIES_KEYS, SERIES_READERS, point.attributes))
             if meter.family == family and (count := _count(meter, point)) and _is_of_calls(series):
-                counts[series].append(count)
-        for series, counted in counts.items():
+                kept = self._declared.read(point.attributes, scope.attributes, resource.attributes)
+                counts[series, kept].append(count)
+        for (series, kept), counted in counts.items():
             for export in _exports(counted):
-                record = self._record(around, scope, series, export, project)
+                record = self._record(around, scope, series, kept, export, project)
                 if record is not None:
                     told.append(Observation(record, scope=scope.name, instance=around.instance or around.service))
         return told
 
     def _record(
-        self, around: Origin, scope: Scope, series: Series, export: list[_Count], project: str | None
+        self, around: Origin, scope: Scope, series: Series, kept: Pairs, export: list[_Count], project: str | None
     ) -> UsageRecord | None:
         """The export's record; ``None`` if nothing was used, or only a cost is known."""
         sums = _sums(export)
@@ -139,6 +154,7 @@ class MeasurementProcessor:
             around.service,
             scope.name,
             *series,
+            *kept,
             *sorted((c.kind, c.point.metric, c.point.start_ns, c.point.time_ns, repr(c.point.value)) for c in export),
         )
         project = project or around.project or DEFAULT_PROJECT
@@ -173,8 +189,9 @@ class MeasurementProcessor:
             credits_nano=0,
             service_tier=series.service_tier,
             suspect=used.suspect,
+            attributes=kept,
         )
-        return self._pricing.price(record)
+        return self._charging.charge(self._pricing.price(record))
 
 
 def _check(point: Point, now_ns: int) -> Rejection | None:

@@ -21,8 +21,8 @@ Attributes = Mapping[str, AttributeValue]
 class Found(NamedTuple):
     """What a span says of each of ``semconv.SPAN_FIELDS``, in their order; ``None`` where nothing readable.
 
-    Costs are nano-USD, credits nano-credits. ``exclusive`` (no field): the document that gave the input says that
-    cached tokens are not in it.
+    Costs are nano-USD, credits nano-credits, times to the first token microseconds, ``first_token_at`` those since
+    1970. ``exclusive`` (no field): the document that gave the input says that cached tokens are not in it.
     """
 
     source: str | None
@@ -31,6 +31,7 @@ class Found(NamedTuple):
     conversation: str | None
     user: str | None
     channel: str | None
+    turn: str | None
     service: str | None
     environment: str | None
     provider: str | None
@@ -44,6 +45,10 @@ class Found(NamedTuple):
     cache_write_5m: int | None
     cache_write_1h: int | None
     reasoning: int | None
+    first_token: int | None
+    first_token_seconds: int | None
+    first_token_either: int | None
+    first_token_at: int | None
     total: int | None
     cost: int | None
     input_cost: int | None

@@ -26,7 +26,18 @@ from usage_graph.processor.marks import (
     SPAN_TYPE,
 )
 from usage_graph.processor.providers import fold
-from usage_graph.processor.values import charge, credit, nano_credit, text, tokens, usd
+from usage_graph.processor.values import (
+    charge,
+    credit,
+    instant,
+    milliseconds,
+    nano_credit,
+    seconds,
+    seconds_or_whole_milliseconds,
+    text,
+    tokens,
+    usd,
+)
 
 
 class Field(NamedTuple):
@@ -206,6 +217,8 @@ SPAN_FIELDS = (
             "cursor.entrypoint",
         ),
     ),
+    # The user's turn that the call is part of; without one, its trace is taken for it.
+    Field("turn", text, ("usage_graph.turn", "github.copilot.interaction_id")),
     Field("service", text, ("service.name", "gen_ai.application_name")),
     Field(
         "environment",
@@ -324,6 +337,25 @@ SPAN_FIELDS = (
             EXCLUSIVE_OUTPUT_KEY[0],
         ),
     ),
+    # Until the first token, or the first chunk of a stream.
+    Field(
+        "first_token",
+        milliseconds,
+        (
+            "usage_graph.first_token_ms",
+            "ai.response.msToFirstChunk",
+            "ttft_ms",
+            "copilot_chat.time_to_first_token",
+        ),
+    ),
+    Field(
+        "first_token_seconds",
+        seconds,
+        ("gen_ai.response.time_to_first_chunk", "gen_ai.client.operation.time_to_first_chunk"),
+    ),
+    # OpenLIT's is in seconds, that of Strands in milliseconds.
+    Field("first_token_either", seconds_or_whole_milliseconds, ("gen_ai.server.time_to_first_token",)),
+    Field("first_token_at", instant, ("langfuse.observation.completion_start_time",)),
     # Never added to anything: it tells only what the parts include.
     Field(
         "total",

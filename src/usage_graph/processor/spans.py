@@ -1,12 +1,14 @@
 """Spans in, observations of LLM calls out: one span, one observation. No I/O; the clock is an argument."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from usage_graph.observation import Ancestor, Observation, derived_source
 from usage_graph.processor import leaf, providers
+from usage_graph.processor.attributes import DeclaredAttributes
 from usage_graph.processor.charges import reported
+from usage_graph.processor.charging import Charging
 from usage_graph.processor.cost import UNKNOWN, Pricing
 from usage_graph.processor.leaf import NoCall
 from usage_graph.processor.marks import (
@@ -19,8 +21,8 @@ from usage_graph.processor.marks import (
 )
 from usage_graph.processor.reading import Found, Identity, Origin, origin, project_in, read, read_identity
 from usage_graph.processor.tokens import Tokens, habits, inclusive, written
-from usage_graph.processor.values import AttributeValue, text
-from usage_graph.usage import DEFAULT_PROJECT, UsageRecord, record_id
+from usage_graph.processor.values import AttributeValue, bounded_first_token, text
+from usage_graph.usage import DEFAULT_PROJECT, MAX_DURATION_US, UsageRecord, record_id
 
 
 class Resource(NamedTuple):
@@ -38,7 +40,10 @@ class Scope(NamedTuple):
 
 
 class Span(NamedTuple):
-    """One OTLP span; ``attributes`` may be limited to ``WANTED``. Times are nanoseconds since 1970, 0 if missing."""
+    """One OTLP span; ``attributes`` may be limited to ``WANTED``. Times are nanoseconds since 1970, 0 if missing.
+
+    ``first_token_ns`` is when an event of it says that the first token came.
+    """
 
     trace_id: bytes
     span_id: bytes
@@ -49,6 +54,7 @@ class Span(NamedTuple):
     end_ns: int
     status_code: int
     attributes: Mapping[str, AttributeValue]
+    first_token_ns: int = 0
 
 
 class Rejection(NamedTuple):
@@ -79,8 +85,6 @@ ENDS_IN_FUTURE = Rejection("span ends more than one hour in the future: check th
 _ZERO_TRACE, _ZERO_SPAN = bytes(16), bytes(8)
 _HOUR_NS = 3_600 * 10**9
 _YEAR_1971_NS = 365 * 24 * _HOUR_NS
-_LONGEST_NS = 7 * 24 * _HOUR_NS
-"""No call takes over a week: such an end is a wrong clock, and sums of such durations would leave 64 bits."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATUS_ERROR = 2
 
@@ -109,10 +113,15 @@ def project_of(resource: Resource, scope: Scope, named: str | None) -> str:
 
 
 class Processor:
-    """Turns spans into observations. Not for two threads at once: it remembers the last resource and scope."""
+    """Turns spans into observations. Not for two threads at once: it remembers the last resource and scope.
 
-    def __init__(self, *, pricing: Pricing) -> None:
+    ``attributes``: keys of those whose values records keep.
+    """
+
+    def __init__(self, *, pricing: Pricing, charging: Charging | None = None, attributes: Collection[str] = ()) -> None:
         self._pricing = pricing
+        self._charging = charging or Charging()
+        self._declared = DeclaredAttributes(attributes)
         self._now: datetime | None = None
         self._now_ns = 0
         self._from: tuple[Resource, Scope, Origin] | None = None
@@ -134,7 +143,10 @@ class Processor:
         project = project or around.project or DEFAULT_PROJECT
         if isinstance(judged, NoCall):
             return _beside(span, judged, around, project)
-        return self._call(scope.name, span, judged, around, project)
+        seen = self._call(scope.name, span, judged, around, project)
+        if self._declared and isinstance(seen, Observation):
+            return self._declared.added_to(seen, span.attributes, scope.attributes, resource.attributes)
+        return seen
 
     def _call(self, scope: str, span: Span, operation: str, around: Origin, project: str) -> Observation | NotACall:
         attributes = span.attributes
@@ -150,9 +162,17 @@ class Processor:
         started_at = _EPOCH + timedelta(microseconds=span.start_ns // 1000)
         said = reported(found, used, attributes)
         charged = said or self._pricing.charge(
-            provider, found.request_model, found.response_model, started_at, found.service_tier, used, failed=failed
+            provider,
+            found.request_model,
+            found.response_model,
+            started_at,
+            found.service_tier,
+            used,
+            failed=failed,
+            project=project,
         )
         cost, input_cost, read_cost, write_cost, output_cost = charged or UNKNOWN
+        credits_nano = found.credits if found.credits is not None else found.nano_credits
         # Positional: names would cost a tenth of all that is done for a span here.
         record = UsageRecord(
             project,
@@ -182,7 +202,7 @@ class Processor:
             used.reasoning,
             cost,
             said is not None,
-            found.credits if found.credits is not None else found.nano_credits or 0,
+            credits_nano or 0,
             used.cache_write_1h,
             input_cost,
             read_cost,
@@ -190,9 +210,12 @@ class Processor:
             output_cost,
             found.service_tier,
             used.suspect,
+            credits_reported=credits_nano is not None,
+            turn=found.turn,
+            first_token_us=_first_token_us(found, span),
         )
         return Observation(
-            record,
+            self._charging.charge(record),
             _parent(span),
             found.response_id,
             found.request_id or (found.bare_request_id if scope.startswith(CLAUDE_CODE) else None),
@@ -246,7 +269,17 @@ def _parent(span: Span) -> bytes:
 def _duration_us(span: Span) -> int:
     """0 where the end is missing or cannot be the call's."""
     taken = span.end_ns - span.start_ns
-    return taken // 1000 if 0 <= taken <= _LONGEST_NS else 0
+    return taken // 1000 if 0 <= taken <= 1000 * MAX_DURATION_US else 0
+
+
+def _first_token_us(found: Found, span: Span) -> int | None:
+    """How long it took until the first token; unknown where that is longer than the call."""
+    first = found.first_token or found.first_token_seconds or found.first_token_either
+    if first is None and found.first_token_at is not None:
+        first = found.first_token_at - span.start_ns // 1000
+    elif first is None and span.first_token_ns:
+        first = (span.first_token_ns - span.start_ns) // 1000
+    return bounded_first_token(first, _duration_us(span))
 
 
 def _infer_provider(found: Found) -> str | None:

@@ -6,10 +6,11 @@ Values come from clients: any type may stand under any key, and every function h
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, TypeAlias
 
-from usage_graph.usage import MAX_COST_NANO, MAX_CREDITS_NANO, MAX_TOKENS
+from usage_graph.usage import EPOCH, MAX_COST_NANO, MAX_CREDITS_NANO, MAX_DURATION_US, MAX_TOKENS
 
 AttributeValue: TypeAlias = str | bool | int | float | bytes | list[Any] | dict[str, Any] | None
 """An OTLP AnyValue, unwrapped: kvlists are dicts, an AnyValue without a value is ``None``."""
@@ -25,6 +26,7 @@ MAX_DOCUMENT = 2**16
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _MAX_NUMBER = 64
+_MICROSECOND = timedelta(microseconds=1)
 _EXACT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 
 
@@ -108,6 +110,48 @@ def nano_credit(value: AttributeValue) -> int | None:
     """Nano-credits as such (GitHub Copilot counts "nano AIU")."""
     number = _decimal(value)
     return int(number) if number is not None and 0 <= number <= MAX_CREDITS_NANO else None
+
+
+def milliseconds(value: AttributeValue) -> int | None:
+    """A length of time as whole microseconds, at least one and up to ``MAX_DURATION_US``."""
+    return _microseconds(value, 3)
+
+
+def seconds(value: AttributeValue) -> int | None:
+    """The same of one in seconds."""
+    return _microseconds(value, 6)
+
+
+def seconds_or_whole_milliseconds(value: AttributeValue) -> int | None:
+    """The same where one emitter writes seconds, and another an integer of milliseconds, under one key."""
+    return milliseconds(value) if isinstance(value, int) else seconds(value)
+
+
+def bounded_first_token(first_us: int | None, duration_us: int) -> int | None:
+    """A time to the first token that can be: of a call that took longer, or of which no duration is known."""
+    if first_us is None or not 0 < first_us <= (duration_us or MAX_DURATION_US):
+        return None
+    return first_us
+
+
+def instant(value: AttributeValue) -> int | None:
+    """A time in ISO 8601 as microseconds since 1970; without an offset it is UTC."""
+    stamp = text(value) if isinstance(value, str) else None
+    if stamp is None:
+        return None
+    try:
+        at = datetime.fromisoformat(stamp)
+        return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - EPOCH) // _MICROSECOND
+    except (ValueError, OverflowError):
+        return None
+
+
+def _microseconds(value: AttributeValue, places: int) -> int | None:
+    number = _decimal(value)
+    if number is None or not 0 < number <= MAX_DURATION_US:
+        return None
+    time = int(number.scaleb(places))
+    return time if 0 < time <= MAX_DURATION_US else None
 
 
 def _nano(value: AttributeValue, most: int) -> int | None:

@@ -1,6 +1,7 @@
 """The two encodings of OTLP, side by side."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from usage_graph.processor.spans import Rejection, Resource
@@ -11,6 +12,8 @@ from usage_graph.receiver.request import Request, Signal, each
 from usage_graph.receiver.service import Service
 from usage_graph.receiver.traces import Decoded, SpanReader
 
+_NONE: frozenset[str] = frozenset()
+
 
 class Reader(SpanReader, LogReader, MetricReader, Protocol):
     """Reads the parts of the requests of all signals."""
@@ -19,32 +22,36 @@ class Reader(SpanReader, LogReader, MetricReader, Protocol):
 class Encoding(NamedTuple):
     """How requests are read and responses are written; the functions are pure.
 
+    ``reader`` makes one that also reads the attributes it is given; those that decode do the same.
+
     What decodes raises ``MalformedRequest`` where the body is no request of the signal; a bad part is a rejection.
     """
 
     media_type: str
     parse: Callable[[Signal, bytes], Sequence[Any]]
-    reader: Reader
+    reader: Callable[[frozenset[str]], Reader]
     encode_response: Callable[[Signal, int, str], bytes]
     encode_failure: Callable[[status.Failure], bytes]
 
-    def decode_traces(self, body: bytes) -> Request[Decoded]:
-        resources, reader = self.parse(Signal.TRACES, body), self.reader
+    def decode_traces(self, body: bytes, declared: frozenset[str] = _NONE) -> Request[Decoded]:
+        resources, reader = self.parse(Signal.TRACES, body), self.reader(declared)
         return Request(each(resources, reader, reader.span, noun=Signal.TRACES.noun), len(body))
 
-    def decode_logs(self, body: bytes) -> Request[LogRecord | Rejection]:
-        resources, reader = self.parse(Signal.LOGS, body), self.reader
+    def decode_logs(self, body: bytes, declared: frozenset[str] = _NONE) -> Request[LogRecord | Rejection]:
+        resources, reader = self.parse(Signal.LOGS, body), self.reader(declared)
         return Request(each(resources, reader, reader.log_record, noun=Signal.LOGS.noun), len(body))
 
-    def decode_metrics(self, body: bytes, *, wants: Callable[[Resource], bool]) -> Request[Metered]:
+    def decode_metrics(
+        self, body: bytes, declared: frozenset[str] = _NONE, *, wants: Callable[[Resource], bool]
+    ) -> Request[Metered]:
         """``wants`` says whose metrics count; those of others are not read."""
-        return Request(measured(self.parse(Signal.METRICS, body), self.reader, wants=wants), len(body))
+        return Request(measured(self.parse(Signal.METRICS, body), self.reader(declared), wants=wants), len(body))
 
 
 PROTOBUF = Encoding(
-    protobuf.MEDIA_TYPE, protobuf.parse, protobuf.Reader(), protobuf.encode_response, status.encode_protobuf
+    protobuf.MEDIA_TYPE, protobuf.parse, cache(protobuf.Reader), protobuf.encode_response, status.encode_protobuf
 )
-JSON = Encoding(json.MEDIA_TYPE, json.parse, json.Reader(), json.encode_response, status.encode_json)
+JSON = Encoding(json.MEDIA_TYPE, json.parse, cache(json.Reader), json.encode_response, status.encode_json)
 
 BY_MEDIA_TYPE = {encoding.media_type: encoding for encoding in (PROTOBUF, JSON)}
 
@@ -58,15 +65,15 @@ async def export(service: Service, signal: Signal, encoding: Encoding, body: byt
     # What was decoded holds what it needs of the body; a request that waits should hold no more.
     match signal:
         case Signal.TRACES:
-            spans = encoding.decode_traces(body)
+            spans = encoding.decode_traces(body, service.declared)
             del body
             answer = await service.export_traces(spans, project=project)
         case Signal.LOGS:
-            logs = encoding.decode_logs(body)
+            logs = encoding.decode_logs(body, service.declared)
             del body
             answer = await service.export_logs(logs, project=project)
         case Signal.METRICS:
-            metrics = encoding.decode_metrics(body, wants=service.wants_metrics)
+            metrics = encoding.decode_metrics(body, service.declared, wants=service.wants_metrics)
             del body
             answer = await service.export_metrics(metrics, project=project)
     return encoding.encode_response(signal, answer.rejected, answer.message)

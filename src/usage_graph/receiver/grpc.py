@@ -5,10 +5,12 @@ Messages reach the handlers as bytes, so that they take the same way through dec
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 import grpc
 
 from usage_graph.errors import ExportError, MalformedRequest
+from usage_graph.grant import Grant
 from usage_graph.receiver.encoding import PROTOBUF, export
 from usage_graph.receiver.intake import Intake
 from usage_graph.receiver.request import Signal
@@ -25,11 +27,11 @@ _METHODS = {
 }
 
 _Context = grpc.aio.ServicerContext[bytes, bytes]
-Admit = Callable[[Mapping[str, str]], None]
-"""Raises ``Unauthenticated`` for metadata that do not let their sender in."""
+Admit = Callable[[Mapping[str, str]], Grant]
+"""What the sender of these metadata may do; raises ``Unauthenticated`` or ``Forbidden`` where that is nothing."""
 
 
-def server(service: Service, *, max_body_bytes: int, intake: Intake, admit: Admit | None = None) -> grpc.aio.Server:
+def server(service: Service, *, max_body_bytes: int, intake: Intake, admit: Admit) -> grpc.aio.Server:
     """A server without a port; adding one that is taken fails. gzip is on, as gRPC has it.
 
     ``max_body_bytes`` bounds a message as sent and decompressed (gRPC answers RESOURCE_EXHAUSTED by itself),
@@ -46,10 +48,23 @@ def server(service: Service, *, max_body_bytes: int, intake: Intake, admit: Admi
     return made
 
 
+def listen(server: grpc.aio.Server, address: str, *, certificate: tuple[Path, Path] | None) -> None:
+    """Give ``server`` its port; with a certificate and its key, both in files that were looked at, it speaks TLS.
+
+    Raises:
+        RuntimeError: the port cannot be had.
+    """
+    if certificate is None:
+        server.add_insecure_port(address)
+    else:
+        chain, key = (file.read_bytes() for file in certificate)
+        server.add_secure_port(address, grpc.ssl_server_credentials([(key, chain)]))
+
+
 class _Handlers(grpc.GenericRpcHandler):
     """The Export methods of the three signals; gRPC answers UNIMPLEMENTED to any other."""
 
-    def __init__(self, service: Service, intake: Intake, admit: Admit | None) -> None:
+    def __init__(self, service: Service, intake: Intake, admit: Admit) -> None:
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             method: grpc.unary_unary_rpc_method_handler(_behaviour(service, signal, intake, admit))
             for method, signal in _METHODS.items()
@@ -60,16 +75,15 @@ class _Handlers(grpc.GenericRpcHandler):
 
 
 def _behaviour(
-    service: Service, signal: Signal, intake: Intake, admit: Admit | None
+    service: Service, signal: Signal, intake: Intake, admit: Admit
 ) -> Callable[[bytes, _Context], Awaitable[bytes]]:
     async def run(message: bytes, context: _Context) -> bytes:
         try:
             metadata = _metadata(context)
-            if admit is not None:
-                admit(metadata)
+            project = admit(metadata).project_for(_project(metadata))
             with intake.hold() as hold:
                 hold.grow(len(message))
-                return await export(service, signal, PROTOBUF, message, project=_project(metadata))
+                return await export(service, signal, PROTOBUF, message, project=project)
         except ExportError as error:
             failed = failure(error)
         except Exception as error:

@@ -1,14 +1,27 @@
-"""What hints at an LLM call where no rule knows one: attributes that look like token counts, whatever their names."""
+"""What is looked for in the bytes of a part before more of it is read: whatever looks like a token count, and events
+that tell of a first token.
+"""
 
 import re
 
 MARK = b"oken"
 """Is in the bytes of whatever has such an attribute: looked for first, as it costs next to nothing."""
 
+FIRST_TOKEN_EVENTS = frozenset(
+    {b"First Token Stream Event", b"gen_ai.content.completion.chunk", b"llm.content.completion.chunk"}
+)
+"""Span events that OpenInference and Traceloop add when the first piece of an answer comes, or each."""
+_FIRST_TOKEN_MARKS = (b"First Token Stream Event", b"content.completion.chunk")
+
 _COUNT = re.compile(
     r"(?=.*token)(?=.*(?:input|output|prompt|completion))(?!.*(?:max|limit|budget|cost|price|per_))", re.DOTALL
 )
 _MAX_KEY = 256
+
+
+def tells_of_first_token(raw: bytes) -> bool:
+    """Whether the bytes of a span, in either encoding, hold the name of one of ``FIRST_TOKEN_EVENTS``."""
+    return any(mark in raw for mark in _FIRST_TOKEN_MARKS)
 
 
 def is_token_count(key: str) -> bool:

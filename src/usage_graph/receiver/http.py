@@ -9,6 +9,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from usage_graph.errors import ExportError, MalformedRequest, UnsupportedContent
+from usage_graph.grant import grant_in
 from usage_graph.receiver.body import read_body
 from usage_graph.receiver.encoding import BY_MEDIA_TYPE, JSON, Encoding, export
 from usage_graph.receiver.intake import Intake
@@ -55,7 +56,8 @@ class _Endpoint:
                 response = _refuse(method_not_allowed(scope["path"]), encoding)
                 response.headers["Allow"] = "POST"
             else:
-                body = await self._export(headers, receive, encoding, media_type)
+                project = grant_in(scope).project_for(_project(headers))
+                body = await self._export(headers, receive, encoding, media_type, project)
                 response = Response(body, media_type=encoding.media_type if encoding else None)
         except ClientDisconnect:
             _log.debug("a sender went away before its request was whole")
@@ -67,11 +69,12 @@ class _Endpoint:
             response = _refuse(failure(error), encoding)
         await response(scope, receive, send)
 
-    async def _export(self, headers: Headers, receive: Receive, encoding: Encoding | None, media_type: str) -> bytes:
+    async def _export(
+        self, headers: Headers, receive: Receive, encoding: Encoding | None, media_type: str, project: str | None
+    ) -> bytes:
         if encoding is None:
             found = f"Content-Type {media_type[:80]!r} is not supported" if media_type else "Content-Type is missing"
             raise UnsupportedContent(f"{found}; send {' or '.join(BY_MEDIA_TYPE)}.")
-        project = _project(headers)
         with self._intake.hold() as hold:
             return await export(
                 self._service,

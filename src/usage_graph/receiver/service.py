@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -47,6 +47,7 @@ class Service:
 
     ``kept_since`` says since when records are kept, ``None``: since ever. An answer that has become old costs time, no
     more: the store knows best. ``tell`` hears what became of each part of a request, once the request is stored.
+    ``declared`` are the attributes that the processors keep.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Service:
         tell: Tell = _nobody,
         clock: Callable[[], datetime] = _now,
         kept_since: Callable[[], datetime | None] = _since_ever,
+        declared: Collection[str] = (),
     ) -> None:
+        self.declared = frozenset(declared)
         self._processor = processor
         self._events = events
         self._measurements = measurements

@@ -15,6 +15,7 @@ from msgspec.json import encode
 
 from usage_graph.errors import (
     ExportError,
+    Forbidden,
     MalformedRequest,
     PermanentError,
     RequestTooLarge,
@@ -26,6 +27,7 @@ from usage_graph.errors import (
 # The first class that fits decides.
 _TABLE: tuple[tuple[type[ExportError], StatusCode, int], ...] = (
     (Unauthenticated, StatusCode.UNAUTHENTICATED, 401),
+    (Forbidden, StatusCode.PERMISSION_DENIED, 403),
     (MalformedRequest, StatusCode.INVALID_ARGUMENT, 400),
     (RequestTooLarge, StatusCode.RESOURCE_EXHAUSTED, 413),
     (UnsupportedContent, StatusCode.INVALID_ARGUMENT, 415),

@@ -4,14 +4,16 @@ import json
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import BaseHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from usage_graph.config import LOOPBACK
 from usage_graph.errors import ReportError
 from usage_graph.report.text import printable
+from usage_graph.tls import trusting
 from usage_graph.window import Bucket, CalendarPeriod
 
 Json: TypeAlias = dict[str, Any]
@@ -23,7 +25,10 @@ TIMEOUT = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What the report is about. ``last`` is an ISO 8601 duration; ``period``, where set, goes before it."""
+    """What the report is about. ``last`` is an ISO 8601 duration; ``period``, where set, goes before it.
+
+    ``certificate`` is what the server is to be known by, where it is one of this machine and these settings.
+    """
 
     endpoint: str
     timezone: str
@@ -32,6 +37,7 @@ class Question:
     bucket: Bucket = Bucket.AUTO
     project: str | None = None
     key: str | None = field(default=None, repr=False)
+    certificate: Path | None = None
     records: int = 10
 
     @property
@@ -66,7 +72,7 @@ def fetch(question: Question) -> Json:
         if question.key is not None:
             # Meant for this server, and not for another that it may redirect to.
             request.add_unredirected_header("authorization", f"Bearer {question.key}")
-        content = _read(_opener(url), request)
+        content = _read(opener(url, question.certificate), request)
     except URLError as error:
         raise _unreachable(question.endpoint, error.reason) from error
     except (OSError, HTTPException) as error:
@@ -93,9 +99,12 @@ def graphql_url(endpoint: str) -> str:
     return parts._replace(path=path if path.endswith("/graphql") else f"{path}/graphql", fragment="").geturl()
 
 
-def _opener(url: str) -> OpenerDirector:
+def opener(url: str, certificate: Path | None) -> OpenerDirector:
     """Proxies of the environment are for other machines: none is asked for this one."""
-    return build_opener(ProxyHandler({})) if urlsplit(url).hostname in THIS_MACHINE else build_opener()
+    handlers: list[BaseHandler] = [ProxyHandler({})] if urlsplit(url).hostname in THIS_MACHINE else []
+    if certificate is not None:
+        handlers.append(HTTPSHandler(context=trusting(certificate)))
+    return build_opener(*handlers)
 
 
 def _read(opener: OpenerDirector, request: Request) -> bytes:

@@ -5,6 +5,7 @@ All of it in one transaction, during which nobody else adds to the same projects
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -214,10 +215,17 @@ def _written(
     for link in needed:
         project = link.one.project if isinstance(link.one, Call) else new[link.one].record.project
         merged[project][link.reason] += 1
-    stored = Counter(record.project for record in outcome.new)
-    stored.update(one.record.project for key, one in new.items() if key not in outcome.calls)
+    stored: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
+    for record in (*outcome.new, *(one.record for key, one in new.items() if key not in outcome.calls)):
+        stored[record.project].append((record.started_at, record.id))
     projects = {*stored, *repeated, *merged, *outcome.completed}
     return {
-        project: Written(stored[project], repeated[project], dict(merged[project]), outcome.completed[project])
+        project: Written(
+            stored=len(stored[project]),
+            repeated=repeated[project],
+            merged=dict(merged[project]),
+            completed=outcome.completed[project],
+            new=tuple(stored[project]),
+        )
         for project in projects
     }

@@ -21,6 +21,9 @@ from usage_graph.store import migrate
 from usage_graph.store.cells import SUMS
 from usage_graph.store.changing import change, move_calls
 from usage_graph.store.connect import UNREACHABLE, Connection, connect
+from usage_graph.store.conversations import carry_conversations
+from usage_graph.store.credits import carry_credits
+from usage_graph.store.keys import carry_keys
 from usage_graph.store.linking import Call, call_of
 from usage_graph.store.pages import COLUMNS
 from usage_graph.store.past import batches, carry_past, totals_of
@@ -29,7 +32,7 @@ from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query
 from usage_graph.store.stage import stage
 from usage_graph.store.upkeep import Upkeep
-from usage_graph.usage import EPOCH, Totals, UsageRecord
+from usage_graph.usage import EPOCH, SUMMED, Totals, UsageRecord
 
 _BATCH = 5_000
 """Records of one transaction."""
@@ -112,10 +115,13 @@ async def copy(source_dsn: str, target_dsn: str, *, mode: WriteMode, tell: Calla
                     tell(Progress(Step.PAST))
                     await _refresh(target_dsn)
                     past = totals_of(await carry_past(source, target, since))
+                    await carry_conversations(source, target, since)
                 projects = sorted({project for _, project in days})
                 present = await _days(target, since, projects)
                 stored = await _send(source, target, days, present, mode=mode, tell=tell)
                 await carry_prices(source, target)
+                await carry_credits(source, target)
+                await carry_keys(source, target)
             # No transaction is open: refreshing takes a while, and servers end those that are idle.
             tell(Progress(Step.ROLLUPS))
             await _refresh(target_dsn)
@@ -171,9 +177,9 @@ async def _days(connection: Connection, since: datetime | None, projects: Sequen
     """What the database holds from ``since`` on, of all projects or of ``projects``."""
     if projects is None:
         projects = [project for (project,) in await connection.fetch(query("list_projects"))]
-    sql = query("sum_days").format(sums=SUMS, measures=", ".join(f"day.{measure}" for measure in Totals._fields))
+    sql = query("sum_days").format(sums=SUMS, measures=", ".join(f"day.{measure}" for measure in SUMMED))
     return {
-        (day, project): _Day(identities, Totals(*map(int, sums)))
+        (day, project): _Day(identities, Totals.of_sums(sums))
         for project in projects
         for day, identities, *sums in await connection.fetch(sql, project, since or EPOCH)
     }

@@ -65,7 +65,10 @@ def decide(
             derived = all(one.source_derived for one in seen)
             before_that = known[0].record if known else record
             outcome.completed[target.project] += any(told.adds_to(before_that) for told in above)
-            record = merging.complete(record, [*above, *before], source_derived=derived)
+            told_of = merging.complete(record, [*above, *before], source_derived=derived)
+            if told_of.channel != record.channel:  # what a channel's calls are charged; their costs are the same
+                told_of = told_of._replace(credits_nano=price(told_of).credits_nano)
+            record = told_of
         _note(outcome, group, target, seen, record, known)
     return outcome
 

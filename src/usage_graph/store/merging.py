@@ -13,7 +13,7 @@ from usage_graph.store.linking import Seen, measured
 from usage_graph.usage import UsageRecord
 
 Price = Callable[[UsageRecord], UsageRecord]
-"""The record with the cost that follows from its tokens, unless its cost was reported."""
+"""The record with the cost and the credits that follow from its tokens, but for those that were reported."""
 
 _DATE = re.compile(r"[-@:]\d{4}")
 
@@ -55,8 +55,7 @@ def fold(observations: Sequence[Seen], price: Price) -> UsageRecord:
             request_model=_first(record.request_model for record in records),
             response_model=_dated(record.response_model for record in by_measure),
             service_tier=_first(record.service_tier for record in by_measure),
-            credits_nano=max(record.credits_nano for record in records),
-            credits_reported=any(record.credits_reported for record in records),
+            **_credits(records),
             turn=_first(record.turn for record in records),
             first_token_us=next((r.first_token_us for r in by_measure if r.first_token_us is not None), None),
             attributes=_together(record.attributes for record in records),
@@ -65,7 +64,7 @@ def fold(observations: Sequence[Seen], price: Price) -> UsageRecord:
         ._replace(**_tokens(by_measure))
     )
     if reported is not None:
-        return folded._replace(
+        folded = folded._replace(
             cost_nano=reported.cost_nano,
             cost_reported=True,
             input_cost_nano=reported.input_cost_nano,
@@ -74,6 +73,13 @@ def fold(observations: Sequence[Seen], price: Price) -> UsageRecord:
             output_cost_nano=reported.output_cost_nano,
         )
     return price(folded)
+
+
+def _credits(records: Sequence[UsageRecord]) -> dict[str, Any]:
+    """The most that anybody reported; else what one of them was charged, until the call is charged for as a whole."""
+    said = [record.credits_nano for record in records if record.credits_reported]
+    found = said or [record.credits_nano for record in records]
+    return {"credits_nano": max(found), "credits_reported": bool(said)}
 
 
 def _first(values: Iterable[str | None]) -> str | None:

@@ -1,8 +1,8 @@
-"""Costs computed anew: of calls in the store, from prices that were set or became known after they had come.
+"""Costs and credits computed anew: of calls in the store, from prices and rules set or known after they had come.
 
-Only records whose cost would be another one are written to, batch by batch, each in a transaction of its own. So
+Only records whose cost or credits would be others are written to, batch by batch, each in a transaction of its own. So
 repricing that was cut short goes on where it was when it is asked for again, and what is right already stays untouched.
-Reported costs are never looked at.
+What was reported stays as it is.
 """
 
 from collections import defaultdict
@@ -61,10 +61,11 @@ class Wanted:
 
 @dataclass(slots=True)
 class Difference:
-    """What new prices make of some calls. Costs are nano-USD of the calls that have one.
+    """What new prices and rules make of some calls. Costs are nano-USD of the calls that have one.
 
-    ``changed`` calls get another cost, of which ``priced`` had none and ``unpriced`` lose theirs. ``split`` calls keep
-    their cost, and get other parts of it.
+    ``calls`` are those whose cost nobody reported. ``changed`` ones get another cost, of which ``priced`` had none and
+    ``unpriced`` lose theirs. ``split`` ones keep their cost, and get other parts of it. ``recharged`` ones, among all
+    whose credits nobody reported, get other credits, ``recharged_alone`` nothing else.
     """
 
     calls: int = 0
@@ -74,8 +75,27 @@ class Difference:
     split: int = 0
     old_nano: int = 0
     new_nano: int = 0
+    recharged: int = 0
+    recharged_alone: int = 0
+    old_credits_nano: int = 0
+    new_credits_nano: int = 0
+
+    @property
+    def written(self) -> int:
+        """Calls that get anything else."""
+        return self.changed + self.split + self.recharged_alone
 
     def add(self, old: UsageRecord, new: UsageRecord) -> None:
+        if old.credits_nano != new.credits_nano:
+            self.recharged += 1
+            self.old_credits_nano += old.credits_nano
+            self.new_credits_nano += new.credits_nano
+            old = old._replace(credits_nano=new.credits_nano)
+            self.recharged_alone += old == new
+        if not old.cost_reported:
+            self._add_cost(old, new)
+
+    def _add_cost(self, old: UsageRecord, new: UsageRecord) -> None:
         self.calls += 1
         self.old_nano += old.cost_nano or 0
         self.new_nano += new.cost_nano or 0
@@ -95,6 +115,10 @@ class Difference:
             self.split + other.split,
             self.old_nano + other.old_nano,
             self.new_nano + other.new_nano,
+            self.recharged + other.recharged,
+            self.recharged_alone + other.recharged_alone,
+            self.old_credits_nano + other.old_credits_nano,
+            self.new_credits_nano + other.new_credits_nano,
         )
 
 
@@ -146,7 +170,9 @@ async def compare(
         tell(Progress(Step.COMPARING, done, whole))
         async for _, page in _pages(connection, wanted):
             for record in page:
-                found[_model(record)].add(record, price(record))
+                new = price(record)
+                if not record.cost_reported or new != record:
+                    found[_model(record)].add(record, new)
             done += len(page)
             tell(Progress(Step.COMPARING, done, whole))
     return found
@@ -155,10 +181,10 @@ async def compare(
 async def reprice(
     connection: Connection, wanted: Wanted, *, price: Price, tell: Callable[[Progress], None]
 ) -> Differences:
-    """Give the records the cost that ``price`` computes; returns what was changed.
+    """Give the records the cost and the credits that ``price`` computes; returns what was changed.
 
     Cut short at any time, what was changed stays, rollups included. Records that come or are merged meanwhile have the
-    cost of the prices of whoever stores them.
+    cost and credits of the prices and rules of whoever stores them.
 
     Raises:
         RepriceError: the database went away.
@@ -225,7 +251,7 @@ async def _change(
         if not keys:
             return []
         rows = await connection.fetch(
-            query("get_records").format(columns=COLUMNS), project, *map(list, zip(*keys, strict=True))
+            query("get_records").format(columns=COLUMNS, where="true"), project, *map(list, zip(*keys, strict=True))
         )
         changes = [(old, new) for old in map(record_of, rows) if (new := price(old)) != old]
         if changes:
@@ -244,6 +270,7 @@ def _costs(record: UsageRecord) -> tuple[Any, ...]:
         record.cache_read_cost_nano,
         record.cache_write_cost_nano,
         record.output_cost_nano,
+        record.credits_nano,
     )
 
 

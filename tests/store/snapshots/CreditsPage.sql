@@ -1,28 +1,36 @@
-SELECT usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
-FROM (SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
+SELECT usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
+FROM (SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
+SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
+SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
+SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
+SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+
+;
+
+-- Those of a project; of all where none is named.
+SELECT project, since, period, zone, included_nano, price
+FROM usage_credit_plan
+WHERE $1::text IS NULL OR project = $1
+ORDER BY project, since NULLS FIRST
 
 ;
 
@@ -31,22 +39,22 @@ WITH point AS (
     SELECT
         width_bucket(c.at, $1::timestamptz[]) - 1 AS point,
         c.agent AS key,
-        usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
-    FROM (SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
+        usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
+    FROM (SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_agent_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
+SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_agent_1h($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
+SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
+SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
     GROUP BY 1, 2
@@ -66,7 +74,7 @@ SELECT
     CASE WHEN c.rank <= $2 THEN c.rank END AS rank,
     CASE WHEN c.rank <= $2 THEN c.key END AS key,
     c.point,
-    usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
+    usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
 FROM ranked AS c
 GROUP BY 1, 2, 3
 ORDER BY 1 NULLS LAST, 3
@@ -78,29 +86,29 @@ WITH point AS (
     SELECT
         width_bucket(c.at, $1::timestamptz[]) - 1 AS point,
         c.model AS key,
-        usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
-    FROM (SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
+        usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
+    FROM (SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_model_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
+SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
 SELECT in_span.*
 FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
+SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz) AS c
     GROUP BY 1, 2
@@ -120,7 +128,7 @@ SELECT
     CASE WHEN c.rank <= $2 THEN c.rank END AS rank,
     CASE WHEN c.rank <= $2 THEN c.key END AS key,
     c.point,
-    usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
+    usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
 FROM ranked AS c
 GROUP BY 1, 2, 3
 ORDER BY 1 NULLS LAST, 3
@@ -129,132 +137,195 @@ ORDER BY 1 NULLS LAST, 3
 
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.agent AS key, sum(c.credits_nano)  AS weight, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
-    FROM (SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
+    SELECT c.agent AS key, NULL::text AS then_key, sum(c.credits_nano)  AS weight, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
+    FROM (SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_agent_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
+SELECT r.bucket AS at, r.agent, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_agent_1h($2::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
+SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $7::timestamptz AND r.started_at < $8::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
+SELECT r.started_at AS at, r.agent AS agent, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz) AS c
-    GROUP BY 1
+    GROUP BY 1, 2
 ),
 
 ranked AS (
-    SELECT *, row_number() OVER (ORDER BY weight DESC NULLS LAST, key NULLS LAST) AS rank
+    SELECT *, row_number() OVER (ORDER BY weight DESC NULLS LAST, key NULLS LAST, then_key NULLS LAST) AS rank
     FROM grouped
 )
 
 SELECT
     CASE WHEN c.rank <= $1 THEN c.rank END AS rank,
     CASE WHEN c.rank <= $1 THEN c.key END AS key,
-    usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
+    CASE WHEN c.rank <= $1 THEN c.then_key END AS then_key,
+    usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
 FROM ranked AS c
-GROUP BY 1, 2
+GROUP BY 1, 2, 3
 ORDER BY 1 NULLS LAST
 
 ;
 
--- One page, and whether anything lies beyond the cursor it starts from; an empty page is one row of nulls.
-SELECT beyond.found AS beyond, page.*
-FROM (SELECT false AS found) AS beyond
-LEFT JOIN LATERAL (
-    SELECT r.project, r.started_at, r.id, r.trace_id, r.span_id, r.duration_us, r.failed, r.error_type, r.source, r.operation, r.name, r.agent, r.conversation, r.user_id, r.channel, r.service, r.environment, r.provider, r.request_model, r.response_model, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.cost_reported, r.credits_nano, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.service_tier, r.suspect, r.started_at AS value
-    FROM usage_record AS r
-    WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
-    ORDER BY r.started_at DESC, r.id DESC
-    LIMIT $4
-) AS page ON true
-ORDER BY page.value DESC NULLS LAST, page.id DESC NULLS LAST
-
-;
-
--- The first consumers by weight, and one row whose rank is null: the whole that shares are of.
--- A conversation is labelled by the name of its newest call in the window that has one.
+-- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT
-        c.conversation AS key,
-        'conversation' AS dimension,
-        CASE WHEN min(c.source) = max(c.source) THEN min(c.source) END AS source,
-        sum(c.credits_nano)  AS weight,
-        usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
-    FROM (SELECT r.bucket AS at, r.conversation, r.source, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano
-FROM usage_by_conversation_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
+    SELECT c.user_id AS key, NULL::text AS then_key, sum(c.credits_nano)  AS weight, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
+    FROM (SELECT r.bucket AS at, r.user_id, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
+FROM usage_by_user_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
 UNION ALL
-SELECT r.started_at AS at, r.conversation AS conversation, r.source AS source, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
+SELECT r.started_at AS at, r.user_id AS user_id, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $5::timestamptz AND r.started_at < $6::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.conversation AS conversation, r.source AS source, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano
+SELECT r.started_at AS at, r.user_id AS user_id, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $7::timestamptz AND r.started_at < $8::timestamptz) AS c
     GROUP BY 1, 2
 ),
 
-top AS (
-    SELECT *
+ranked AS (
+    SELECT *, row_number() OVER (ORDER BY weight DESC NULLS LAST, key NULLS LAST, then_key NULLS LAST) AS rank
     FROM grouped
-    WHERE key IS NOT NULL
-    ORDER BY weight DESC NULLS LAST, key, dimension
-    LIMIT $1
 )
 
 SELECT
-    row_number() OVER (ORDER BY c.weight DESC NULLS LAST, c.key, c.dimension) AS rank,
-    c.key,
-    c.dimension,
-    coalesce(title.name, c.key) AS label,
-    c.source,
-    c.calls, c.failed_calls, c.unpriced_calls, c.unmeasured_calls, c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens, c.reasoning_tokens, c.cost_nano, c.credits_nano, c.duration_us, c.suspect_calls, c.cache_write_1h_tokens, c.input_cost_nano, c.cache_read_cost_nano, c.cache_write_cost_nano, c.output_cost_nano
-FROM top AS c
-LEFT JOIN LATERAL (
-    SELECT r.name
-    FROM usage_record AS r
-    WHERE
-        c.dimension = 'conversation' AND r.project = $9::text AND r.conversation = c.key
-        AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz AND r.name IS NOT NULL
-    ORDER BY r.started_at DESC, r.id DESC
-    LIMIT 1
-) AS title ON true
-UNION ALL
-SELECT NULL, NULL, NULL, NULL, NULL, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano
-FROM grouped AS c
+    CASE WHEN c.rank <= $1 THEN c.rank END AS rank,
+    CASE WHEN c.rank <= $1 THEN c.key END AS key,
+    CASE WHEN c.rank <= $1 THEN c.then_key END AS then_key,
+    usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
+FROM ranked AS c
+GROUP BY 1, 2, 3
 ORDER BY 1 NULLS LAST
 
 ;
 
-SELECT usage_sum(c.calls) AS calls
-FROM (SELECT r.bucket AS at, r.calls
+SELECT count(*)
+FROM (SELECT DISTINCT c.conversation FROM (SELECT r.bucket AS at, r.conversation
+FROM usage_by_conversation_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+UNION ALL
+SELECT r.started_at AS at, r.conversation AS conversation
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
+UNION ALL
+SELECT r.started_at AS at, r.conversation AS conversation
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz) AS c WHERE c.conversation IS NOT NULL) AS c
+LEFT JOIN usage_conversations($8::text, $9::timestamptz) AS k ON k.conversation = c.conversation
+WHERE true
+
+;
+
+-- One page of the conversations that have calls in the scope, and whether anything lies beyond the cursor it starts
+-- from; an empty page is one row of nulls.
+WITH found AS (
+    SELECT c.conversation, min(c.at) AS first_at, max(c.at) AS last_at, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
+    FROM (SELECT r.bucket AS at, r.conversation, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
+FROM usage_by_conversation_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+UNION ALL
+SELECT r.started_at AS at, r.conversation AS conversation, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
+UNION ALL
+SELECT r.started_at AS at, r.conversation AS conversation, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz) AS c
+    WHERE c.conversation IS NOT NULL
+    GROUP BY c.conversation
+),
+
+listed AS MATERIALIZED (
+    SELECT c.*, coalesce(k.last_at, c.last_at) AS value
+    FROM found AS c
+    LEFT JOIN usage_conversations($8::text, $9::timestamptz) AS k ON k.conversation = c.conversation
+    WHERE true
+),
+
+page AS (
+    SELECT c.*
+    FROM listed AS c
+    WHERE true
+    ORDER BY c.value DESC NULLS LAST, c.conversation DESC NULLS LAST
+    LIMIT $10
+)
+
+SELECT
+    beyond.found AS beyond,
+    page.conversation,
+    k.title,
+    k.agent,
+    k.channel,
+    k.user_id,
+    coalesce(k.first_at, page.first_at) AS started_at,
+    coalesce(k.last_at, page.last_at) AS last_active_at,
+    coalesce(k.turns, 0) AS turns,
+    coalesce(k.models, '{}') AS models,
+    page.calls, page.failed_calls, page.unpriced_calls, page.unmeasured_calls, page.input_tokens, page.output_tokens, page.cache_read_tokens, page.cache_write_tokens, page.reasoning_tokens, page.cost_nano, page.credits_nano, page.duration_us, page.suspect_calls, page.cache_write_1h_tokens, page.input_cost_nano, page.cache_read_cost_nano, page.cache_write_cost_nano, page.output_cost_nano, page.timed_calls, page.timed_output_tokens, page.timed_output_us, page.first_token_calls, page.first_token_us
+FROM (SELECT false AS found) AS beyond
+LEFT JOIN page ON true
+LEFT JOIN usage_conversations($8::text, $9::timestamptz) AS k ON k.conversation = page.conversation
+ORDER BY page.value DESC NULLS LAST, page.conversation DESC NULLS LAST
+
+;
+
+SELECT usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
+FROM (SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls
+SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls
+SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls
+SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls
+SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+
+;
+
+-- What was consumed from each of some instants until the next.
+SELECT width_bucket(c.at, $12::timestamptz[]) AS stretch, sum(c.credits_nano) AS credits_nano
+FROM (SELECT r.bucket AS at, r.credits_nano
+FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+UNION ALL
+SELECT in_span.*
+FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.credits_nano
+FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT in_span.*
+FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.credits_nano
+FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT r.started_at AS at, r.credits_nano AS credits_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
+UNION ALL
+SELECT r.started_at AS at, r.credits_nano AS credits_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+GROUP BY 1

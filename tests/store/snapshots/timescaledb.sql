@@ -8,6 +8,34 @@ user_id text,
 agent text,
 channel text
 
+-- table usage_conversation
+first_at timestamp with time zone NOT NULL,
+last_at timestamp with time zone NOT NULL,
+project text NOT NULL,
+conversation text NOT NULL,
+title usage_quote,
+agent usage_quote,
+channel usage_quote,
+user_id usage_quote
+
+-- table usage_credit_plan
+since timestamp with time zone,
+set_at timestamp with time zone NOT NULL,
+project text NOT NULL,
+period text NOT NULL,
+zone text NOT NULL,
+included_nano numeric NOT NULL,
+price numeric NOT NULL
+
+-- table usage_credit_rule
+since timestamp with time zone,
+set_at timestamp with time zone NOT NULL,
+project text NOT NULL,
+model text,
+channel text,
+per_call numeric,
+per_1k_tokens numeric
+
 -- table usage_fingerprint
 started_at timestamp with time zone NOT NULL,
 ended_at timestamp with time zone NOT NULL,
@@ -36,6 +64,18 @@ last_seen timestamp with time zone NOT NULL,
 project text NOT NULL,
 outcome text NOT NULL,
 detail text NOT NULL
+
+-- table usage_key
+created_at timestamp with time zone NOT NULL,
+expires_at timestamp with time zone,
+revoked_at timestamp with time zone,
+id text NOT NULL,
+digest bytea NOT NULL,
+access text NOT NULL,
+project text,
+user_id text,
+agent text,
+label text
 
 -- table usage_label
 key uuid NOT NULL,
@@ -99,7 +139,11 @@ call_started_at timestamp with time zone NOT NULL,
 call bigint NOT NULL,
 parent bigint,
 flags smallint NOT NULL,
-seen_at timestamp with time zone NOT NULL
+seen_at timestamp with time zone NOT NULL,
+first_token_us bigint,
+credits_reported boolean NOT NULL,
+turn text,
+attributes jsonb
 
 -- table usage_price
 since timestamp with time zone,
@@ -112,7 +156,8 @@ cache_read numeric,
 cache_write numeric,
 cache_write_1h numeric,
 reasoning numeric,
-per_call numeric NOT NULL
+per_call numeric NOT NULL,
+project text
 
 -- table usage_record
 started_at timestamp with time zone NOT NULL,
@@ -149,11 +194,23 @@ cache_read_cost_nano bigint,
 cache_write_cost_nano bigint,
 output_cost_nano bigint,
 service_tier text,
-suspect boolean NOT NULL
+suspect boolean NOT NULL,
+first_token_us bigint,
+credits_reported boolean NOT NULL,
+turn text,
+attributes jsonb
 
 -- table usage_retention
 single boolean NOT NULL,
 kept_since timestamp with time zone
+
+-- table usage_turn
+first_at timestamp with time zone NOT NULL,
+last_at timestamp with time zone NOT NULL,
+turn uuid NOT NULL,
+project text NOT NULL,
+conversation text NOT NULL,
+model text
 
 -- index usage_ancestor_parent
 CREATE INDEX usage_ancestor_parent ON usage_ancestor USING btree (project, parent) WHERE (parent IS NOT NULL)
@@ -163,6 +220,15 @@ CREATE UNIQUE INDEX usage_ancestor_pkey ON usage_ancestor USING btree (project, 
 
 -- index usage_ancestor_seen
 CREATE INDEX usage_ancestor_seen ON usage_ancestor USING brin (seen_at) WITH (pages_per_range='32')
+
+-- index usage_conversation_pkey
+CREATE UNIQUE INDEX usage_conversation_pkey ON usage_conversation USING btree (project, conversation)
+
+-- index usage_credit_plan_project_since_key
+CREATE UNIQUE INDEX usage_credit_plan_project_since_key ON usage_credit_plan USING btree (project, since) NULLS NOT DISTINCT
+
+-- index usage_credit_rule_project_model_channel_since_key
+CREATE UNIQUE INDEX usage_credit_rule_project_model_channel_since_key ON usage_credit_rule USING btree (project, model, channel, since) NULLS NOT DISTINCT
 
 -- index usage_fingerprint_call
 CREATE INDEX usage_fingerprint_call ON usage_fingerprint USING btree (project, call_started_at, call)
@@ -184,6 +250,12 @@ CREATE INDEX usage_identity_time ON usage_identity USING brin (started_at) WITH 
 
 -- index usage_ingest_pkey
 CREATE UNIQUE INDEX usage_ingest_pkey ON usage_ingest USING btree (project, outcome, detail)
+
+-- index usage_key_digest_key
+CREATE UNIQUE INDEX usage_key_digest_key ON usage_key USING btree (digest)
+
+-- index usage_key_pkey
+CREATE UNIQUE INDEX usage_key_pkey ON usage_key USING btree (id)
 
 -- index usage_label_pkey
 CREATE UNIQUE INDEX usage_label_pkey ON usage_label USING btree (project, key)
@@ -209,8 +281,8 @@ CREATE UNIQUE INDEX usage_observation_pkey ON usage_observation USING btree (pro
 -- index usage_observation_seen
 CREATE INDEX usage_observation_seen ON usage_observation USING brin (seen_at) WITH (pages_per_range='32')
 
--- index usage_price_model_provider_since_key
-CREATE UNIQUE INDEX usage_price_model_provider_since_key ON usage_price USING btree (model, provider, since) NULLS NOT DISTINCT
+-- index usage_price_project_model_provider_since_key
+CREATE UNIQUE INDEX usage_price_project_model_provider_since_key ON usage_price USING btree (project, model, provider, since) NULLS NOT DISTINCT
 
 -- index usage_record_conversation
 CREATE INDEX usage_record_conversation ON usage_record USING btree (project, conversation, started_at DESC, id DESC) WHERE (conversation IS NOT NULL)
@@ -227,6 +299,18 @@ CREATE INDEX usage_record_title ON usage_record USING btree (project, conversati
 -- index usage_retention_pkey
 CREATE UNIQUE INDEX usage_retention_pkey ON usage_retention USING btree (single)
 
+-- index usage_turn_project_conversation_turn_model_key
+CREATE UNIQUE INDEX usage_turn_project_conversation_turn_model_key ON usage_turn USING btree (project, conversation, turn, model) NULLS NOT DISTINCT
+
+-- aggregate usage_entries
+array_append of bigint[] from {}
+
+-- aggregate usage_histogram_of
+array_append of bigint[] from {}
+
+-- aggregate usage_histogram_sum
+array_cat of bigint[] from {}
+
 -- aggregate usage_sum
 int8pl of bigint from 0
 
@@ -238,11 +322,29 @@ AS $function$
 DECLARE
     record_sums constant text := (
         -- Sums of bigint are numeric, which is slow to add up again.
-        SELECT string_agg(format('sum(%s)::%s AS %I', amount, type, name), ', ' ORDER BY number) FROM usage_measure
+        SELECT string_agg(
+            format(
+                CASE type
+                    WHEN 'histogram' THEN 'usage_histogram_of((%1$s << 40) + 1) AS %3$I'
+                    ELSE 'sum(%1$s)::%2$s AS %3$I'
+                END, amount, type, name
+            ), ', ' ORDER BY number
+        )
+        FROM usage_measure
     );
     rollup_sums constant text := (
-        SELECT string_agg(format('sum(r.%1$I)::%2$s AS %1$I', name, type), ', ' ORDER BY number) FROM usage_measure
+        SELECT string_agg(
+            format(
+                CASE type
+                    WHEN 'histogram' THEN 'usage_histogram_sum(r.%1$I) AS %1$I'
+                    ELSE 'sum(r.%1$I)::%2$s AS %1$I'
+                END, name, type
+            ), ', ' ORDER BY number
+        )
+        FROM usage_measure
     );
+    -- Read as they are, without the time that it takes to make one entry of those of a class.
+    marked_sums constant text := replace(record_sums, 'usage_histogram_of(', 'usage_entries(');
     measures constant text := (SELECT string_agg('r.' || name, ', ' ORDER BY number) FROM usage_measure);
     since timestamptz;
     family record;
@@ -337,7 +439,13 @@ BEGIN
                 usage_rollup_table(level.name),
                 array_to_string(family.dimensions, ', '),
                 (SELECT string_agg(name, ', ' ORDER BY number) FROM usage_measure),
-                (SELECT string_agg(CASE WHEN name = ANY (past) THEN name ELSE '0' END, ', ' ORDER BY number)
+                (SELECT string_agg(
+                     CASE
+                         WHEN name = ANY (past) THEN name
+                         WHEN type = 'histogram' THEN '''{}''::bigint[]'
+                         ELSE '0'
+                     END, ', ' ORDER BY number
+                 )
                  FROM usage_measure),
                 level.name || '_past'
             );
@@ -370,7 +478,7 @@ BEGIN
                      END LOOP;
                      %8$s
                  END $body$',
-                level.name || '_marked', level.name, finest, level.grain, family.of_record, record_sums, keys,
+                level.name || '_marked', level.name, finest, level.grain, family.of_record, marked_sums, keys,
                 replace(from_finer, '<grain>', quote_literal(level.grain))
             );
             EXECUTE format(
@@ -420,13 +528,13 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 hour', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', r.started_at), r.project, r.agent, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         SELECT time_bucket('1 day', r.started_at), r.project, r.agent, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens, sum((r.duration_us > 0)::int)::bigint AS timed_calls, sum(CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, sum(CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, sum((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, sum(coalesce(r.first_token_us, 0))::bigint AS first_token_us, usage_entries((usage_time_class(nullif(r.duration_us, 0)) << 40) + 1) AS durations, usage_entries((usage_time_class(r.first_token_us) << 40) + 1) AS first_tokens FROM usage_record AS r
                          WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4;
                      END LOOP;
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 day', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', r.bucket), r.project, r.agent, r.source, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens FROM usage_by_agent_1h AS r
+                         SELECT time_bucket('1 day', r.bucket), r.project, r.agent, r.source, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us, r.durations, r.first_tokens FROM usage_by_agent_1h AS r
                          WHERE r.project = wanted AND r.bucket >= part.start AND r.bucket < part.stop
                              AND r.bucket NOT IN (
                                  SELECT time_bucket('1 hour', m.bucket) FROM usage_mark AS m
@@ -462,7 +570,7 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 hour', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 hour', r.started_at), r.project, r.agent, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         SELECT time_bucket('1 hour', r.started_at), r.project, r.agent, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens, sum((r.duration_us > 0)::int)::bigint AS timed_calls, sum(CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, sum(CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, sum((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, sum(coalesce(r.first_token_us, 0))::bigint AS first_token_us, usage_entries((usage_time_class(nullif(r.duration_us, 0)) << 40) + 1) AS durations, usage_entries((usage_time_class(r.first_token_us) << 40) + 1) AS first_tokens FROM usage_record AS r
                          WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4;
                      END LOOP;
@@ -497,7 +605,7 @@ AS $function$
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 day', since, until) LOOP
                          RETURN QUERY
                          SELECT time_bucket('1 day', r.started_at), r.project, r.conversation, r.agent,
-              CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END AS item_name, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+              CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END AS item_name, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens, sum((r.duration_us > 0)::int)::bigint AS timed_calls, sum(CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, sum(CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, sum((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, sum(coalesce(r.first_token_us, 0))::bigint AS first_token_us, usage_entries((usage_time_class(nullif(r.duration_us, 0)) << 40) + 1) AS durations, usage_entries((usage_time_class(r.first_token_us) << 40) + 1) AS first_tokens FROM usage_record AS r
                          WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4, 5, 6;
                      END LOOP;
@@ -531,7 +639,7 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '15 minutes', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('15 minutes', r.started_at), r.project, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         SELECT time_bucket('15 minutes', r.started_at), r.project, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens, sum((r.duration_us > 0)::int)::bigint AS timed_calls, sum(CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, sum(CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, sum((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, sum(coalesce(r.first_token_us, 0))::bigint AS first_token_us, usage_entries((usage_time_class(nullif(r.duration_us, 0)) << 40) + 1) AS durations, usage_entries((usage_time_class(r.first_token_us) << 40) + 1) AS first_tokens FROM usage_record AS r
                          WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4, 5, 6;
                      END LOOP;
@@ -565,13 +673,13 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '15 minutes', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', r.started_at), r.project, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         SELECT time_bucket('1 day', r.started_at), r.project, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens, sum((r.duration_us > 0)::int)::bigint AS timed_calls, sum(CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, sum(CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, sum((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, sum(coalesce(r.first_token_us, 0))::bigint AS first_token_us, usage_entries((usage_time_class(nullif(r.duration_us, 0)) << 40) + 1) AS durations, usage_entries((usage_time_class(r.first_token_us) << 40) + 1) AS first_tokens FROM usage_record AS r
                          WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4, 5, 6;
                      END LOOP;
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 hour', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', r.bucket), r.project, r.source, r.model, r.provider, r.operation, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens FROM usage_by_model_15m AS r
+                         SELECT time_bucket('1 day', r.bucket), r.project, r.source, r.model, r.provider, r.operation, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us, r.durations, r.first_tokens FROM usage_by_model_15m AS r
                          WHERE r.project = wanted AND r.bucket >= part.start AND r.bucket < part.stop
                              AND r.bucket NOT IN (
                                  SELECT time_bucket('15 minutes', m.bucket) FROM usage_mark AS m
@@ -579,7 +687,7 @@ AS $function$
                              );
                      END LOOP; FOR part IN SELECT * FROM usage_marked(wanted, '1 day', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', r.bucket), r.project, r.source, r.model, r.provider, r.operation, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens FROM usage_by_model_1h AS r
+                         SELECT time_bucket('1 day', r.bucket), r.project, r.source, r.model, r.provider, r.operation, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us, r.durations, r.first_tokens FROM usage_by_model_1h AS r
                          WHERE r.project = wanted AND r.bucket >= part.start AND r.bucket < part.stop
                              AND r.bucket NOT IN (
                                  SELECT time_bucket('1 hour', m.bucket) FROM usage_mark AS m
@@ -615,13 +723,13 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '15 minutes', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 hour', r.started_at), r.project, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         SELECT time_bucket('1 hour', r.started_at), r.project, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens, sum((r.duration_us > 0)::int)::bigint AS timed_calls, sum(CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, sum(CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, sum((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, sum(coalesce(r.first_token_us, 0))::bigint AS first_token_us, usage_entries((usage_time_class(nullif(r.duration_us, 0)) << 40) + 1) AS durations, usage_entries((usage_time_class(r.first_token_us) << 40) + 1) AS first_tokens FROM usage_record AS r
                          WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4, 5, 6;
                      END LOOP;
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 hour', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 hour', r.bucket), r.project, r.source, r.model, r.provider, r.operation, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens FROM usage_by_model_15m AS r
+                         SELECT time_bucket('1 hour', r.bucket), r.project, r.source, r.model, r.provider, r.operation, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.unpriced_input_tokens, r.unpriced_output_tokens, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us, r.durations, r.first_tokens FROM usage_by_model_15m AS r
                          WHERE r.project = wanted AND r.bucket >= part.start AND r.bucket < part.stop
                              AND r.bucket NOT IN (
                                  SELECT time_bucket('15 minutes', m.bucket) FROM usage_mark AS m
@@ -657,12 +765,158 @@ AS $function$
                  BEGIN
                      FOR part IN SELECT * FROM usage_marked(wanted, '1 day', since, until) LOOP
                          RETURN QUERY
-                         SELECT time_bucket('1 day', r.started_at), r.project, r.user_id, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens FROM usage_record AS r
+                         SELECT time_bucket('1 day', r.started_at), r.project, r.user_id, r.source, sum(1)::bigint AS calls, sum(r.failed::int)::bigint AS failed_calls, sum((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, sum((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int)::bigint AS unmeasured_calls, sum(coalesce(r.input_tokens, 0))::bigint AS input_tokens, sum(coalesce(r.output_tokens, 0))::bigint AS output_tokens, sum(coalesce(r.cache_read_tokens, 0))::bigint AS cache_read_tokens, sum(coalesce(r.cache_write_tokens, 0))::bigint AS cache_write_tokens, sum(coalesce(r.reasoning_tokens, 0))::bigint AS reasoning_tokens, sum(coalesce(r.cost_nano, 0))::bigint AS cost_nano, sum(r.credits_nano)::numeric AS credits_nano, sum(r.duration_us)::bigint AS duration_us, sum(r.suspect::int)::bigint AS suspect_calls, sum(coalesce(r.cache_write_1h_tokens, 0))::bigint AS cache_write_1h_tokens, sum(coalesce(r.input_cost_nano, 0))::bigint AS input_cost_nano, sum(coalesce(r.cache_read_cost_nano, 0))::bigint AS cache_read_cost_nano, sum(coalesce(r.cache_write_cost_nano, 0))::bigint AS cache_write_cost_nano, sum(coalesce(r.output_cost_nano, 0))::bigint AS output_cost_nano, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, sum(CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens, sum((r.duration_us > 0)::int)::bigint AS timed_calls, sum(CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, sum(CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, sum((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, sum(coalesce(r.first_token_us, 0))::bigint AS first_token_us, usage_entries((usage_time_class(nullif(r.duration_us, 0)) << 40) + 1) AS durations, usage_entries((usage_time_class(r.first_token_us) << 40) + 1) AS first_tokens FROM usage_record AS r
                          WHERE r.project = wanted AND r.started_at >= part.start AND r.started_at < part.stop
                          GROUP BY 1, 2, 3, 4;
                      END LOOP;
 
                  END $function$
+
+-- function usage_conversation_added
+CREATE OR REPLACE FUNCTION usage_conversation_added()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+         BEGIN
+             INSERT INTO usage_turn AS kept (project, conversation, turn, model, first_at, last_at)
+         SELECT r.project, r.conversation, r.turn, r.model, min(r.started_at), max(r.started_at)
+         FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
+             coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
+         FROM added AS r WHERE r.conversation IS NOT NULL) AS r
+         GROUP BY r.project, r.conversation, r.turn, r.model
+         ORDER BY r.project, r.conversation, r.turn, r.model
+         ON CONFLICT (project, conversation, turn, model) DO UPDATE SET
+             first_at = least(kept.first_at, excluded.first_at), last_at = greatest(kept.last_at, excluded.last_at);
+
+         INSERT INTO usage_conversation AS kept (
+             project, conversation, first_at, last_at, title, agent, channel, user_id
+         )
+         SELECT r.project, r.conversation, min(r.started_at), max(r.started_at), (array_agg((r.started_at, r.id, r.title)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
+                  FILTER (WHERE r.title IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.agent)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
+                  FILTER (WHERE r.agent IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.channel)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
+                  FILTER (WHERE r.channel IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.user_id)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
+                  FILTER (WHERE r.user_id IS NOT NULL))[1]
+         FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
+             coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
+         FROM added AS r WHERE r.conversation IS NOT NULL) AS r
+         GROUP BY r.project, r.conversation
+         ORDER BY r.project, r.conversation
+         ON CONFLICT (project, conversation) DO UPDATE SET
+             first_at = least(kept.first_at, excluded.first_at), last_at = greatest(kept.last_at, excluded.last_at),
+             title = greatest(kept.title, excluded.title), agent = greatest(kept.agent, excluded.agent),
+             channel = greatest(kept.channel, excluded.channel), user_id = greatest(kept.user_id, excluded.user_id);
+             RETURN NULL;
+         END $function$
+
+-- function usage_conversation_changed
+CREATE OR REPLACE FUNCTION usage_conversation_changed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+         BEGIN
+             INSERT INTO usage_turn AS kept (project, conversation, turn, model, first_at, last_at)
+         SELECT r.project, r.conversation, r.turn, r.model, min(r.started_at), max(r.started_at)
+         FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
+             coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
+         FROM added AS r WHERE r.conversation IS NOT NULL EXCEPT SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
+             coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
+         FROM removed AS r WHERE r.conversation IS NOT NULL) AS r
+         GROUP BY r.project, r.conversation, r.turn, r.model
+         ORDER BY r.project, r.conversation, r.turn, r.model
+         ON CONFLICT (project, conversation, turn, model) DO UPDATE SET
+             first_at = least(kept.first_at, excluded.first_at), last_at = greatest(kept.last_at, excluded.last_at);
+
+         INSERT INTO usage_conversation AS kept (
+             project, conversation, first_at, last_at, title, agent, channel, user_id
+         )
+         SELECT r.project, r.conversation, min(r.started_at), max(r.started_at), (array_agg((r.started_at, r.id, r.title)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
+                  FILTER (WHERE r.title IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.agent)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
+                  FILTER (WHERE r.agent IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.channel)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
+                  FILTER (WHERE r.channel IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.user_id)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
+                  FILTER (WHERE r.user_id IS NOT NULL))[1]
+         FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
+             coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
+         FROM added AS r WHERE r.conversation IS NOT NULL EXCEPT SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
+             coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
+         FROM removed AS r WHERE r.conversation IS NOT NULL) AS r
+         GROUP BY r.project, r.conversation
+         ORDER BY r.project, r.conversation
+         ON CONFLICT (project, conversation) DO UPDATE SET
+             first_at = least(kept.first_at, excluded.first_at), last_at = greatest(kept.last_at, excluded.last_at),
+             title = greatest(kept.title, excluded.title), agent = greatest(kept.agent, excluded.agent),
+             channel = greatest(kept.channel, excluded.channel), user_id = greatest(kept.user_id, excluded.user_id);
+             PERFORM usage_take_back(
+                 array_agg(gone.project), array_agg(gone.conversation), array_agg(gone.started_at), array_agg(gone.id),
+                 array_agg(gone.turn), array_agg(gone.model), array_agg(gone.left_turn)
+             )
+             FROM (
+                 SELECT
+                     r.*,
+                     (now.conversation, now.turn, now.model) IS DISTINCT FROM (r.conversation, r.turn, r.model) AS left_turn
+                 FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
+             coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
+         FROM removed AS r WHERE r.conversation IS NOT NULL) AS r
+                 LEFT JOIN (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
+             coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
+         FROM added AS r WHERE r.conversation IS NOT NULL) AS now ON now.project = r.project AND now.started_at = r.started_at AND now.id = r.id
+                 WHERE r IS DISTINCT FROM now
+             ) AS gone
+             HAVING count(*) > 0;
+             RETURN NULL;
+         END $function$
+
+-- function usage_conversation_removed
+CREATE OR REPLACE FUNCTION usage_conversation_removed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM usage_take_back(
+        ARRAY[old.project], ARRAY[old.conversation], ARRAY[old.started_at], ARRAY[old.id],
+        ARRAY[usage_turn_key(old.turn, old.trace_id)], ARRAY[coalesce(old.response_model, old.request_model)],
+        ARRAY[true]
+    );
+    RETURN NULL;
+END $function$
+
+-- function usage_conversations
+CREATE OR REPLACE FUNCTION usage_conversations(wanted text, until timestamp with time zone)
+ RETURNS TABLE(conversation text, first_at timestamp with time zone, last_at timestamp with time zone, title text, agent text, channel text, user_id text, turns bigint, models text[])
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+    SELECT
+        k.conversation,
+        k.first_at,
+        CASE WHEN k.last_at < until THEN k.last_at ELSE (
+            SELECT max(CASE WHEN t.last_at < until THEN t.last_at ELSE coalesce(
+                (
+                    SELECT r.started_at FROM usage_record AS r
+                    WHERE r.project = wanted AND r.conversation = k.conversation
+                        AND r.started_at >= t.first_at AND r.started_at < until
+                    ORDER BY r.started_at DESC, r.id DESC
+                    LIMIT 1
+                ), t.first_at
+            ) END)
+            FROM usage_turn AS t
+            WHERE t.project = wanted AND t.conversation = k.conversation AND t.first_at < until
+        ) END,
+        (k.title).said,
+        (k.agent).said,
+        (k.channel).said,
+        (k.user_id).said,
+        (
+            SELECT count(DISTINCT t.turn) FROM usage_turn AS t
+            WHERE t.project = wanted AND t.conversation = k.conversation AND t.first_at < until
+        ),
+        ARRAY(
+            SELECT DISTINCT t.model FROM usage_turn AS t
+            WHERE t.project = wanted AND t.conversation = k.conversation AND t.model IS NOT NULL
+            ORDER BY t.model
+        )
+    FROM usage_conversation AS k
+    WHERE k.project = wanted
+$function$
 
 -- function usage_expire
 CREATE OR REPLACE PROCEDURE usage_expire()
@@ -747,6 +1001,22 @@ BEGIN
     ) AS record;
 END $function$
 
+-- function usage_histogram
+CREATE OR REPLACE FUNCTION usage_histogram(entries bigint[])
+ RETURNS bigint[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT coalesce(array_agg((c.class << 40) + c.calls ORDER BY c.class), '{}')
+    FROM (
+        SELECT e.class, sum(e.entry - (e.class << 40))::bigint AS calls
+        FROM (SELECT u.entry, (u.entry + (1::bigint << 39)) >> 40 AS class FROM unnest(entries) AS u (entry)) AS e
+        WHERE e.entry IS NOT NULL
+        GROUP BY e.class
+    ) AS c
+    WHERE c.calls <> 0
+$function$
+
 -- function usage_keep_since
 CREATE OR REPLACE FUNCTION usage_keep_since(since timestamp with time zone)
  RETURNS timestamp with time zone
@@ -829,6 +1099,59 @@ CREATE OR REPLACE FUNCTION usage_projects()
 AS $function$
     SELECT project FROM usage_by_model_1d UNION SELECT project FROM usage_mark
 $function$
+
+-- function usage_quote_others
+CREATE OR REPLACE FUNCTION usage_quote_others(projects text[], conversations text[], starts timestamp with time zone[], records bigint[], since timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+         BEGIN
+             UPDATE usage_conversation AS k
+         SET title = (
+             SELECT (r.started_at, r.id, r.name)::usage_quote
+             FROM usage_record AS r
+             WHERE r.project = k.project AND r.conversation = k.conversation AND r.name IS NOT NULL
+                 AND r.started_at >= since AND r.started_at <= (k.title).at
+             ORDER BY r.started_at DESC, r.id DESC
+             LIMIT 1
+         )
+         FROM unnest(projects, conversations, starts, records) AS gone (project, conversation, started_at, record)
+         WHERE k.project = gone.project AND k.conversation = gone.conversation
+             AND (k.title).at = gone.started_at AND (k.title).record = gone.record AND gone.started_at >= since; UPDATE usage_conversation AS k
+         SET agent = (
+             SELECT (r.started_at, r.id, r.agent)::usage_quote
+             FROM usage_record AS r
+             WHERE r.project = k.project AND r.conversation = k.conversation AND r.agent IS NOT NULL
+                 AND r.started_at >= since AND r.started_at <= (k.agent).at
+             ORDER BY r.started_at DESC, r.id DESC
+             LIMIT 1
+         )
+         FROM unnest(projects, conversations, starts, records) AS gone (project, conversation, started_at, record)
+         WHERE k.project = gone.project AND k.conversation = gone.conversation
+             AND (k.agent).at = gone.started_at AND (k.agent).record = gone.record AND gone.started_at >= since; UPDATE usage_conversation AS k
+         SET channel = (
+             SELECT (r.started_at, r.id, r.channel)::usage_quote
+             FROM usage_record AS r
+             WHERE r.project = k.project AND r.conversation = k.conversation AND r.channel IS NOT NULL
+                 AND r.started_at >= since AND r.started_at <= (k.channel).at
+             ORDER BY r.started_at DESC, r.id DESC
+             LIMIT 1
+         )
+         FROM unnest(projects, conversations, starts, records) AS gone (project, conversation, started_at, record)
+         WHERE k.project = gone.project AND k.conversation = gone.conversation
+             AND (k.channel).at = gone.started_at AND (k.channel).record = gone.record AND gone.started_at >= since; UPDATE usage_conversation AS k
+         SET user_id = (
+             SELECT (r.started_at, r.id, r.user_id)::usage_quote
+             FROM usage_record AS r
+             WHERE r.project = k.project AND r.conversation = k.conversation AND r.user_id IS NOT NULL
+                 AND r.started_at >= since AND r.started_at <= (k.user_id).at
+             ORDER BY r.started_at DESC, r.id DESC
+             LIMIT 1
+         )
+         FROM unnest(projects, conversations, starts, records) AS gone (project, conversation, started_at, record)
+         WHERE k.project = gone.project AND k.conversation = gone.conversation
+             AND (k.user_id).at = gone.started_at AND (k.user_id).record = gone.record AND gone.started_at >= since;
+         END $function$
 
 -- function usage_record_kept
 CREATE OR REPLACE FUNCTION usage_record_kept()
@@ -918,6 +1241,106 @@ AS $function$
     ) AS piece (start)
 $function$
 
+-- function usage_take_back
+CREATE OR REPLACE FUNCTION usage_take_back(projects text[], conversations text[], starts timestamp with time zone[], records bigint[], turns uuid[], models text[], left_turn boolean[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    since timestamptz;
+    known record;
+    first timestamptz;
+    last timestamptz;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(1970497394, 1);
+    since := coalesce((SELECT kept_since FROM usage_retention), '-infinity');
+
+    FOR known IN
+        SELECT DISTINCT t.*
+        FROM unnest(projects, conversations, starts, turns, models, left_turn)
+            AS gone (project, conversation, started_at, turn, model, left_turn)
+        INNER JOIN usage_turn AS t
+            ON t.project = gone.project AND t.conversation = gone.conversation AND t.turn = gone.turn
+                AND t.model IS NOT DISTINCT FROM gone.model
+        WHERE gone.left_turn AND gone.started_at >= since
+        ORDER BY t.project, t.conversation, t.turn, t.model
+    LOOP
+        SELECT min(r.started_at), max(r.started_at) INTO first, last
+        FROM usage_record AS r
+        WHERE r.project = known.project AND r.conversation = known.conversation
+            AND r.started_at >= greatest(known.first_at, since) AND r.started_at <= known.last_at
+            AND usage_turn_key(r.turn, r.trace_id) = known.turn
+            AND coalesce(r.response_model, r.request_model) IS NOT DISTINCT FROM known.model;
+        IF known.first_at < since THEN
+            first := known.first_at;
+            last := coalesce(last, first);
+        END IF;
+        IF first IS NULL THEN
+            DELETE FROM usage_turn AS t
+            WHERE t.project = known.project AND t.conversation = known.conversation AND t.turn = known.turn
+                AND t.model IS NOT DISTINCT FROM known.model;
+        ELSE
+            UPDATE usage_turn AS t SET first_at = first, last_at = last
+            WHERE t.project = known.project AND t.conversation = known.conversation AND t.turn = known.turn
+                AND t.model IS NOT DISTINCT FROM known.model;
+        END IF;
+    END LOOP;
+
+    FOR known IN
+        SELECT k.project, k.conversation, k.first_at, min(t.first_at) AS first_turn, max(t.last_at) AS last_turn
+        FROM (
+            SELECT DISTINCT gone.project, gone.conversation
+            FROM unnest(projects, conversations, starts, left_turn) AS gone (project, conversation, started_at, left_turn)
+            WHERE gone.left_turn AND gone.started_at >= since
+        ) AS touched
+        INNER JOIN usage_conversation AS k
+            ON k.project = touched.project AND k.conversation = touched.conversation
+        LEFT JOIN usage_turn AS t ON t.project = touched.project AND t.conversation = touched.conversation
+        GROUP BY k.project, k.conversation
+        ORDER BY k.project, k.conversation
+    LOOP
+        IF known.first_at < since THEN
+            known.first_turn := least(known.first_turn, known.first_at);
+            known.last_turn := greatest(known.last_turn, known.first_at);
+        END IF;
+        IF known.first_turn IS NULL THEN
+            DELETE FROM usage_conversation AS k
+            WHERE k.project = known.project AND k.conversation = known.conversation;
+        ELSE
+            UPDATE usage_conversation AS k SET first_at = known.first_turn, last_at = known.last_turn
+            WHERE k.project = known.project AND k.conversation = known.conversation
+                AND (k.first_at, k.last_at) <> (known.first_turn, known.last_turn);
+        END IF;
+    END LOOP;
+
+    PERFORM usage_quote_others(projects, conversations, starts, records, since);
+END $function$
+
+-- function usage_time_class
+CREATE OR REPLACE FUNCTION usage_time_class(taken bigint)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    SELECT CASE WHEN taken <= 1 THEN 0 ELSE ceil(ln(taken::float8) / ln(1.04::float8))::bigint END
+$function$
+
+-- function usage_turn_key
+CREATE OR REPLACE FUNCTION usage_turn_key(turn text, trace_id bytea)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (md5(COALESCE(turn, encode(trace_id, 'hex'::text))))::uuid
+
+-- trigger usage_conversation_delete
+CREATE TRIGGER usage_conversation_delete AFTER DELETE ON usage_record FOR EACH ROW WHEN (((old.conversation IS NOT NULL) AND (current_setting('usage_graph.expiring'::text, true) IS DISTINCT FROM 'on'::text))) EXECUTE FUNCTION usage_conversation_removed()
+
+-- trigger usage_conversation_insert
+CREATE TRIGGER usage_conversation_insert AFTER INSERT ON usage_record REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION usage_conversation_added()
+
+-- trigger usage_conversation_update
+CREATE TRIGGER usage_conversation_update AFTER UPDATE ON usage_record REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION usage_conversation_changed()
+
 -- trigger usage_label_insert
 CREATE TRIGGER usage_label_insert AFTER INSERT ON usage_record REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION usage_label_added()
 
@@ -960,7 +1383,14 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     (sum(cache_write_cost_nano))::bigint AS cache_write_cost_nano,
     (sum(output_cost_nano))::bigint AS output_cost_nano,
     (sum(unpriced_input_tokens))::bigint AS unpriced_input_tokens,
-    (sum(unpriced_output_tokens))::bigint AS unpriced_output_tokens
+    (sum(unpriced_output_tokens))::bigint AS unpriced_output_tokens,
+    (sum(timed_calls))::bigint AS timed_calls,
+    (sum(timed_output_tokens))::bigint AS timed_output_tokens,
+    (sum(timed_output_us))::bigint AS timed_output_us,
+    (sum(first_token_calls))::bigint AS first_token_calls,
+    (sum(first_token_us))::bigint AS first_token_us,
+    usage_histogram_sum(durations) AS durations,
+    usage_histogram_sum(first_tokens) AS first_tokens
    FROM usage_by_agent_1h r
   GROUP BY (time_bucket('1 day'::interval, bucket)), project, agent, source;
 
@@ -996,7 +1426,22 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
         CASE
             WHEN (cost_nano IS NULL) THEN COALESCE(output_tokens, (0)::bigint)
             ELSE (0)::bigint
-        END))::bigint AS unpriced_output_tokens
+        END))::bigint AS unpriced_output_tokens,
+    sum(((duration_us > 0))::integer) AS timed_calls,
+    (sum(
+        CASE
+            WHEN (duration_us > 0) THEN COALESCE(output_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS timed_output_tokens,
+    (sum(
+        CASE
+            WHEN (output_tokens IS NOT NULL) THEN duration_us
+            ELSE (0)::bigint
+        END))::bigint AS timed_output_us,
+    sum(((first_token_us IS NOT NULL))::integer) AS first_token_calls,
+    (sum(COALESCE(first_token_us, (0)::bigint)))::bigint AS first_token_us,
+    usage_histogram_of(((usage_time_class(NULLIF(duration_us, 0)) << 40) + 1)) AS durations,
+    usage_histogram_of(((usage_time_class(first_token_us) << 40) + 1)) AS first_tokens
    FROM usage_record r
   GROUP BY (time_bucket('01:00:00'::interval, started_at)), project, agent, source;
 
@@ -1037,7 +1482,22 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
         CASE
             WHEN (cost_nano IS NULL) THEN COALESCE(output_tokens, (0)::bigint)
             ELSE (0)::bigint
-        END))::bigint AS unpriced_output_tokens
+        END))::bigint AS unpriced_output_tokens,
+    sum(((duration_us > 0))::integer) AS timed_calls,
+    (sum(
+        CASE
+            WHEN (duration_us > 0) THEN COALESCE(output_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS timed_output_tokens,
+    (sum(
+        CASE
+            WHEN (output_tokens IS NOT NULL) THEN duration_us
+            ELSE (0)::bigint
+        END))::bigint AS timed_output_us,
+    sum(((first_token_us IS NOT NULL))::integer) AS first_token_calls,
+    (sum(COALESCE(first_token_us, (0)::bigint)))::bigint AS first_token_us,
+    usage_histogram_of(((usage_time_class(NULLIF(duration_us, 0)) << 40) + 1)) AS durations,
+    usage_histogram_of(((usage_time_class(first_token_us) << 40) + 1)) AS first_tokens
    FROM usage_record r
   GROUP BY (time_bucket('1 day'::interval, started_at)), project, conversation, agent,
         CASE
@@ -1079,7 +1539,22 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
         CASE
             WHEN (cost_nano IS NULL) THEN COALESCE(output_tokens, (0)::bigint)
             ELSE (0)::bigint
-        END))::bigint AS unpriced_output_tokens
+        END))::bigint AS unpriced_output_tokens,
+    sum(((duration_us > 0))::integer) AS timed_calls,
+    (sum(
+        CASE
+            WHEN (duration_us > 0) THEN COALESCE(output_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS timed_output_tokens,
+    (sum(
+        CASE
+            WHEN (output_tokens IS NOT NULL) THEN duration_us
+            ELSE (0)::bigint
+        END))::bigint AS timed_output_us,
+    sum(((first_token_us IS NOT NULL))::integer) AS first_token_calls,
+    (sum(COALESCE(first_token_us, (0)::bigint)))::bigint AS first_token_us,
+    usage_histogram_of(((usage_time_class(NULLIF(duration_us, 0)) << 40) + 1)) AS durations,
+    usage_histogram_of(((usage_time_class(first_token_us) << 40) + 1)) AS first_tokens
    FROM usage_record r
   GROUP BY (time_bucket('00:15:00'::interval, started_at)), project, source, COALESCE(response_model, request_model), provider, operation;
 
@@ -1109,7 +1584,14 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     (sum(cache_write_cost_nano))::bigint AS cache_write_cost_nano,
     (sum(output_cost_nano))::bigint AS output_cost_nano,
     (sum(unpriced_input_tokens))::bigint AS unpriced_input_tokens,
-    (sum(unpriced_output_tokens))::bigint AS unpriced_output_tokens
+    (sum(unpriced_output_tokens))::bigint AS unpriced_output_tokens,
+    (sum(timed_calls))::bigint AS timed_calls,
+    (sum(timed_output_tokens))::bigint AS timed_output_tokens,
+    (sum(timed_output_us))::bigint AS timed_output_us,
+    (sum(first_token_calls))::bigint AS first_token_calls,
+    (sum(first_token_us))::bigint AS first_token_us,
+    usage_histogram_sum(durations) AS durations,
+    usage_histogram_sum(first_tokens) AS first_tokens
    FROM usage_by_model_1h r
   GROUP BY (time_bucket('1 day'::interval, bucket)), project, source, model, provider, operation;
 
@@ -1139,7 +1621,14 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
     (sum(cache_write_cost_nano))::bigint AS cache_write_cost_nano,
     (sum(output_cost_nano))::bigint AS output_cost_nano,
     (sum(unpriced_input_tokens))::bigint AS unpriced_input_tokens,
-    (sum(unpriced_output_tokens))::bigint AS unpriced_output_tokens
+    (sum(unpriced_output_tokens))::bigint AS unpriced_output_tokens,
+    (sum(timed_calls))::bigint AS timed_calls,
+    (sum(timed_output_tokens))::bigint AS timed_output_tokens,
+    (sum(timed_output_us))::bigint AS timed_output_us,
+    (sum(first_token_calls))::bigint AS first_token_calls,
+    (sum(first_token_us))::bigint AS first_token_us,
+    usage_histogram_sum(durations) AS durations,
+    usage_histogram_sum(first_tokens) AS first_tokens
    FROM usage_by_model_15m r
   GROUP BY (time_bucket('01:00:00'::interval, bucket)), project, source, model, provider, operation;
 
@@ -1175,6 +1664,21 @@ CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TA
         CASE
             WHEN (cost_nano IS NULL) THEN COALESCE(output_tokens, (0)::bigint)
             ELSE (0)::bigint
-        END))::bigint AS unpriced_output_tokens
+        END))::bigint AS unpriced_output_tokens,
+    sum(((duration_us > 0))::integer) AS timed_calls,
+    (sum(
+        CASE
+            WHEN (duration_us > 0) THEN COALESCE(output_tokens, (0)::bigint)
+            ELSE (0)::bigint
+        END))::bigint AS timed_output_tokens,
+    (sum(
+        CASE
+            WHEN (output_tokens IS NOT NULL) THEN duration_us
+            ELSE (0)::bigint
+        END))::bigint AS timed_output_us,
+    sum(((first_token_us IS NOT NULL))::integer) AS first_token_calls,
+    (sum(COALESCE(first_token_us, (0)::bigint)))::bigint AS first_token_us,
+    usage_histogram_of(((usage_time_class(NULLIF(duration_us, 0)) << 40) + 1)) AS durations,
+    usage_histogram_of(((usage_time_class(first_token_us) << 40) + 1)) AS first_tokens
    FROM usage_record r
   GROUP BY (time_bucket('1 day'::interval, started_at)), project, user_id, source;

@@ -87,6 +87,17 @@ class Span(Struct, gc=False, rename="camel"):
     status: Status | None = None
 
 
+class Event(Struct, gc=False, rename="camel"):
+    time_unix_nano: Number = None
+    name: str | None = None
+
+
+class Events(Struct, gc=False):
+    """Those of a span, which are read apart from all else."""
+
+    events: list[Event] | None = None
+
+
 class LogRecord(Struct, gc=False, rename="camel"):
     time_unix_nano: Number = None
     observed_time_unix_nano: Number = None

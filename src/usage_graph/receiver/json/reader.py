@@ -7,12 +7,12 @@ from typing import ParamSpec, TypeVar
 from msgspec import Raw
 from msgspec.json import Decoder
 
-from usage_graph.processor.events import EVENT_NAME, EVENT_WANTED, MAX_NAME, Event, name_of
-from usage_graph.processor.measurements import POINT_WANTED, Point
-from usage_graph.processor.semconv import TELLING_KEYS, WANTED, WANTED_RESOURCE
+from usage_graph.processor.events import EVENT_NAME, MAX_NAME, Event, name_of
+from usage_graph.processor.measurements import Point
+from usage_graph.processor.semconv import TELLING_KEYS
 from usage_graph.processor.spans import Resource, Scope, Span
 from usage_graph.processor.values import tokens
-from usage_graph.receiver.hints import MARK, is_token_count
+from usage_graph.receiver.hints import FIRST_TOKEN_EVENTS, MARK, is_token_count, tells_of_first_token
 from usage_graph.receiver.json import documents
 from usage_graph.receiver.json.documents import UNREADABLE, Attribute
 from usage_graph.receiver.json.values import enum, identifier, integer, pick, readable, text, value, values
@@ -20,6 +20,7 @@ from usage_graph.receiver.logs import LogRecord
 from usage_graph.receiver.metrics import Series
 from usage_graph.receiver.request import Unreadable
 from usage_graph.receiver.traces import Call, Outline
+from usage_graph.receiver.wanted import Wanted
 
 _KINDS = {
     "SPAN_KIND_INTERNAL": 1,
@@ -42,6 +43,7 @@ _NO_POINTS = documents.Points()
 _resource = Decoder(documents.Resource | None)
 _scope = Decoder(documents.Scope | None)
 _span = Decoder(documents.Span)
+_events = Decoder(documents.Events)
 _log_record = Decoder(documents.LogRecord)
 _metric = Decoder(documents.Metric)
 _data_point = Decoder(documents.DataPoint)
@@ -60,27 +62,37 @@ def _following_otlp(read: Callable[P, T]) -> Callable[P, T]:
     return reading
 
 
+def _first_token(raw: Raw) -> int:
+    """When an event of a span says that the first token came, else 0: events are none of what a call needs."""
+    try:
+        events = _events.decode(raw).events or ()
+        times = [integer(one.time_unix_nano) for one in events if (one.name or "").encode() in FIRST_TOKEN_EVENTS]
+    except UNREADABLE:
+        return 0
+    return min(times, default=0)
+
+
 class Reader:
-    """See the readers' protocols in ``traces``, ``logs`` and ``metrics``."""
+    """See the readers' protocols in ``traces``, ``logs`` and ``metrics``. ``declared`` attributes are read, too."""
 
-    @staticmethod
+    def __init__(self, declared: frozenset[str] = frozenset()) -> None:
+        self._wanted = Wanted.of(declared)
+
     @_following_otlp
-    def resource(raw: Raw, /) -> Resource:
+    def resource(self, raw: Raw, /) -> Resource:
         resource = _resource.decode(raw) or documents.Resource()
-        return Resource(values(pick(resource.attributes, WANTED_RESOURCE)))
+        return Resource(values(pick(resource.attributes, self._wanted.resource)))
 
-    @staticmethod
     @_following_otlp
-    def scope(raw: Raw, /) -> Scope:
+    def scope(self, raw: Raw, /) -> Scope:
         scope = _scope.decode(raw) or documents.Scope()
-        return Scope(scope.name or "", scope.version or "", values(pick(scope.attributes, WANTED_RESOURCE)))
+        return Scope(scope.name or "", scope.version or "", values(pick(scope.attributes, self._wanted.resource)))
 
-    @staticmethod
     @_following_otlp
-    def span(resource: Resource, scope: Scope, raw: Raw, /) -> Call | Outline:
+    def span(self, resource: Resource, scope: Scope, raw: Raw, /) -> Call | Outline:
         span = _span.decode(raw)
         start, end = integer(span.start_time_unix_nano), integer(span.end_time_unix_nano)
-        picked = pick(span.attributes, WANTED)
+        picked = pick(span.attributes, self._wanted.span)
         attributes = None if TELLING_KEYS.isdisjoint(picked) else values(picked)
         trace_id, span_id = identifier(span.trace_id), identifier(span.span_id)
         parent_id = identifier(span.parent_span_id)
@@ -89,13 +101,14 @@ class Reader:
             return Outline(resource, scope, trace_id, span_id, parent_id, start, end, tokens)
         kind, code = enum(span.kind, _KINDS), enum(span.status.code, _STATUS_CODES) if span.status else 0
         name = span.name or ""
-        return Call(resource, scope, Span(trace_id, span_id, parent_id, name, kind, start, end, code, attributes))
+        first = _first_token(raw) if tells_of_first_token(bytes(raw)) else 0
+        span_ = Span(trace_id, span_id, parent_id, name, kind, start, end, code, attributes, first)
+        return Call(resource, scope, span_)
 
-    @staticmethod
     @_following_otlp
-    def log_record(resource: Resource, scope: Scope, raw: Raw, /) -> LogRecord:
+    def log_record(self, resource: Resource, scope: Scope, raw: Raw, /) -> LogRecord:
         record = _log_record.decode(raw)
-        attributes = values(pick(record.attributes, EVENT_WANTED))
+        attributes = values(pick(record.attributes, self._wanted.event))
         event = Event(
             name_of(attributes.get(EVENT_NAME), record.event_name, None) or name_of(None, None, _short(record.body)),
             integer(record.time_unix_nano),
@@ -107,25 +120,23 @@ class Reader:
         )
         return LogRecord(resource, scope, event)
 
-    @staticmethod
     @_following_otlp
-    def series(raw: Raw, /) -> Series:
+    def series(self, raw: Raw, /) -> Series:
         metric = _metric.decode(raw)
         points = next((held for held in (metric.sum, metric.histogram) if held and held.data_points), _NO_POINTS)
         delta = enum(points.aggregation_temporality, _TEMPORALITIES) == _DELTA
-        return Series(metric.name or "", delta, points.data_points or (), _point)
+        return Series(metric.name or "", delta, points.data_points or (), self._point)
 
-
-@_following_otlp
-def _point(metric: str, raw: Raw) -> Point | None:
-    point = _data_point.decode(raw)
-    start, time = integer(point.start_time_unix_nano), integer(point.time_unix_nano)
-    attributes = values(pick(point.attributes, POINT_WANTED))
-    if point.as_int is not None:
-        found = readable(integer, point.as_int)
-    else:
-        found = readable(float, point.as_double if point.as_double is not None else point.sum)
-    return None if found is None else Point(metric, start, time, found, attributes)
+    @_following_otlp
+    def _point(self, metric: str, raw: Raw) -> Point | None:
+        point = _data_point.decode(raw)
+        start, time = integer(point.start_time_unix_nano), integer(point.time_unix_nano)
+        attributes = values(pick(point.attributes, self._wanted.point))
+        if point.as_int is not None:
+            found = readable(integer, point.as_int)
+        else:
+            found = readable(float, point.as_double if point.as_double is not None else point.sum)
+        return None if found is None else Point(metric, start, time, found, attributes)
 
 
 def _counts_tokens(raw: Raw, attributes: Sequence[Attribute] | None) -> bool:

@@ -5,17 +5,18 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from usage_graph.processor.events import EVENT_NAME, EVENT_WANTED, MAX_NAME, Event, name_of
-from usage_graph.processor.measurements import POINT_WANTED, Point
-from usage_graph.processor.semconv import TELLING_KEYS, WANTED, WANTED_RESOURCE
+from usage_graph.processor.events import EVENT_NAME, MAX_NAME, Event, name_of
+from usage_graph.processor.measurements import Point
+from usage_graph.processor.semconv import TELLING_KEYS
 from usage_graph.processor.spans import Resource, Scope, Span
 from usage_graph.processor.values import MAX_DOCUMENT, AttributeValue, tokens
-from usage_graph.receiver.hints import MARK, is_token_count
+from usage_graph.receiver.hints import FIRST_TOKEN_EVENTS, MARK, is_token_count, tells_of_first_token
 from usage_graph.receiver.logs import LogRecord
 from usage_graph.receiver.metrics import Series
 from usage_graph.receiver.protobuf import schema
 from usage_graph.receiver.request import Unreadable
 from usage_graph.receiver.traces import Call, Outline
+from usage_graph.receiver.wanted import Wanted
 
 _INVALID = "is not valid protobuf or not valid UTF-8"
 _DELTA = 1
@@ -30,20 +31,30 @@ def _parse(message: Any, raw: bytes) -> Any:
         raise Unreadable(_INVALID) from None
 
 
+def _first_token(raw: bytes) -> int:
+    """When an event of a span says that the first token came, else 0: events are none of what a call needs."""
+    try:
+        events = schema.Events.FromString(raw).events
+    except DecodeError:
+        return 0
+    return min((event.time_unix_nano for event in events if event.name in FIRST_TOKEN_EVENTS), default=0)
+
+
 class Reader:
-    """See the readers' protocols in ``traces``, ``logs`` and ``metrics``."""
+    """See the readers' protocols in ``traces``, ``logs`` and ``metrics``. ``declared`` attributes are read, too."""
 
-    @staticmethod
-    def resource(raw: bytes, /) -> Resource:
-        return Resource(_pick(_parse(schema.Resource, raw).attributes, WANTED_RESOURCE))
+    def __init__(self, declared: frozenset[str] = frozenset()) -> None:
+        self._wanted = Wanted.of(declared)
+        self._wanted_span = self._wanted.span
 
-    @staticmethod
-    def scope(raw: bytes, /) -> Scope:
+    def resource(self, raw: bytes, /) -> Resource:
+        return Resource(_pick(_parse(schema.Resource, raw).attributes, self._wanted.resource))
+
+    def scope(self, raw: bytes, /) -> Scope:
         scope = _parse(schema.Scope, raw)
-        return Scope(scope.name, scope.version, _pick(scope.attributes, WANTED_RESOURCE))
+        return Scope(scope.name, scope.version, _pick(scope.attributes, self._wanted.resource))
 
-    @staticmethod
-    def span(resource: Resource, scope: Scope, raw: bytes, /) -> Call | Outline:
+    def span(self, resource: Resource, scope: Scope, raw: bytes, /) -> Call | Outline:
         span = _parse(schema.Span, raw)
         if TELLING_KEYS.isdisjoint(span.attributes):
             return Outline(
@@ -68,14 +79,14 @@ class Reader:
                 span.start_time_unix_nano,
                 span.end_time_unix_nano,
                 span.status.code,
-                _pick(span.attributes, WANTED),
+                _pick(span.attributes, self._wanted_span),
+                _first_token(raw) if tells_of_first_token(raw) else 0,
             ),
         )
 
-    @staticmethod
-    def log_record(resource: Resource, scope: Scope, raw: bytes, /) -> LogRecord:
+    def log_record(self, resource: Resource, scope: Scope, raw: bytes, /) -> LogRecord:
         record = _parse(schema.LogRecord, raw)
-        attributes = _pick(record.attributes, EVENT_WANTED)
+        attributes = _pick(record.attributes, self._wanted.event)
         name = name_of(attributes.get(EVENT_NAME), record.event_name, None) or name_of(None, None, _short(record.body))
         return LogRecord(
             resource,
@@ -91,29 +102,26 @@ class Reader:
             ),
         )
 
-    @staticmethod
-    def series(raw: bytes, /) -> Series:
+    def series(self, raw: bytes, /) -> Series:
         metric = _parse(schema.Metric, raw)
         if points := metric.sum.data_points:
-            return Series(metric.name, metric.sum.aggregation_temporality == _DELTA, points, _number)
+            return Series(metric.name, metric.sum.aggregation_temporality == _DELTA, points, self._number)
         histogram = metric.histogram
-        return Series(metric.name, histogram.aggregation_temporality == _DELTA, histogram.data_points, _histogram)
+        delta = histogram.aggregation_temporality == _DELTA
+        return Series(metric.name, delta, histogram.data_points, self._histogram)
 
+    def _number(self, metric: str, raw: bytes) -> Point | None:
+        point = _parse(schema.NumberDataPoint, raw)
+        field = point.WhichOneof("value")
+        return self._point(metric, point, getattr(point, field)) if field else None
 
-def _number(metric: str, raw: bytes) -> Point | None:
-    point = _parse(schema.NumberDataPoint, raw)
-    field = point.WhichOneof("value")
-    return _point(metric, point, getattr(point, field)) if field else None
+    def _histogram(self, metric: str, raw: bytes) -> Point | None:
+        point = _parse(schema.HistogramDataPoint, raw)
+        return self._point(metric, point, point.sum) if point.HasField("sum") else None
 
-
-def _histogram(metric: str, raw: bytes) -> Point | None:
-    point = _parse(schema.HistogramDataPoint, raw)
-    return _point(metric, point, point.sum) if point.HasField("sum") else None
-
-
-def _point(metric: str, point: Any, value: int | float) -> Point:
-    attributes = _pick(point.attributes, POINT_WANTED)
-    return Point(metric, point.start_time_unix_nano, point.time_unix_nano, value, attributes)
+    def _point(self, metric: str, point: Any, value: int | float) -> Point:
+        attributes = _pick(point.attributes, self._wanted.point)
+        return Point(metric, point.start_time_unix_nano, point.time_unix_nano, value, attributes)
 
 
 def _counts_tokens(attributes: Mapping[str, Any]) -> bool:

@@ -48,6 +48,9 @@ _MESSAGES: dict[str, Sequence[_Row]] = {
         ("attributes", 9, "AnyValue", _MAP),
         ("status", 15, "Status", _ONE),
     ),
+    # Of a span, and read apart from all else: seldom there, and never wanted but for their times.
+    "Event": (("time_unix_nano", 1, "fixed64", _ONE), ("name", 2, "bytes", _ONE)),
+    "Events": (("events", 11, "Event", _MANY),),
     "Scope": (("name", 1, "string", _ONE), ("version", 2, "string", _ONE), ("attributes", 3, "AnyValue", _MAP)),
     "Resource": (("attributes", 1, "AnyValue", _MAP),),
     "LogRecord": (
@@ -127,6 +130,7 @@ AnyValue = _message("AnyValue")
 Resource = _message("Resource")
 Scope = _message("Scope")
 Span = _message("Span")
+Events = _message("Events")
 LogRecord = _message("LogRecord")
 Metric = _message("Metric")
 NumberDataPoint = _message("NumberDataPoint")
