@@ -6,10 +6,11 @@ ALTER TABLE usage_record ADD COLUMN credits_reported boolean NOT NULL DEFAULT fa
 ALTER TABLE usage_record ADD COLUMN turn text COLLATE "C";
 ALTER TABLE usage_record ADD COLUMN attributes jsonb;
 
--- Until now credits came from applications alone.
-UPDATE usage_record SET credits_reported = true WHERE credits_nano > 0;
-
 ALTER TABLE usage_observation ADD COLUMN first_token_us bigint;
 ALTER TABLE usage_observation ADD COLUMN credits_reported boolean NOT NULL DEFAULT false;
 ALTER TABLE usage_observation ADD COLUMN turn text COLLATE "C";
 ALTER TABLE usage_observation ADD COLUMN attributes jsonb;
+
+-- Until now credits came from applications alone.
+UPDATE usage_record SET credits_reported = true WHERE credits_nano > 0;
+UPDATE usage_observation SET credits_reported = true WHERE credits_nano > 0;

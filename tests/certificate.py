@@ -1,4 +1,4 @@
-"""Self-signed certificates for servers on loopback, made of nothing but arithmetic: an elliptic curve (P-256), and DER.
+"""Certificates for servers on loopback, made of nothing but arithmetic: an elliptic curve (P-256), and DER.
 
 For tests alone: the arithmetic takes a time that depends on the key.
 """
@@ -33,40 +33,69 @@ class Pair(NamedTuple):
 
 def make(directory: Path, name: str = "server") -> Pair:
     """A new one for ``localhost`` and ``127.0.0.1``, valid today."""
+    owner = _owner("localhost")
+    return _written(directory, name, owner, [_certificate(owner, owner)])
+
+
+def make_siblings(directory: Path, *names: str) -> list[Pair]:
+    """The same, signed by one authority, whose certificate stands below each."""
+    authority = _owner("authority")
+    above = _certificate(authority, authority)
+    owners = [(name, _owner("localhost")) for name in names]
+    return [_written(directory, name, owner, [_certificate(owner, authority), above]) for name, owner in owners]
+
+
+class _Owner(NamedTuple):
+    name: str
+    secret: int
+    public: bytes
+
+
+def _owner(name: str) -> _Owner:
     secret = secrets.randbelow(_N - 1) + 1
     point = _times(secret, _G)
     assert point is not None
-    public = b"\4" + b"".join(part.to_bytes(32, "big") for part in point)
+    return _Owner(name, secret, b"\4" + b"".join(part.to_bytes(32, "big") for part in point))
+
+
+def _written(directory: Path, name: str, owner: _Owner, chain: list[bytes]) -> Pair:
     pair = Pair(directory / f"{name}.crt", directory / f"{name}.key")
-    pair.cert.write_text(_pem("CERTIFICATE", _certificate(secret, public)))
-    of_curve = _der(0xA0, _PRIME256V1) + _der(0xA1, _der(3, b"\0", public))
-    pair.key.write_text(_pem("EC PRIVATE KEY", _sequence(_integer(1), _der(4, secret.to_bytes(32, "big")), of_curve)))
+    pair.cert.write_text("".join(_pem("CERTIFICATE", one) for one in chain))
+    of_curve = _der(0xA0, _PRIME256V1) + _der(0xA1, _der(3, b"\0", owner.public))
+    secret = _der(4, owner.secret.to_bytes(32, "big"))
+    pair.key.write_text(_pem("EC PRIVATE KEY", _sequence(_integer(1), secret, of_curve)))
     return pair
 
 
-def _certificate(secret: int, public: bytes) -> bytes:
-    name = _sequence(_der(0x31, _sequence(_COMMON_NAME, _der(0x0C, b"localhost"))))
+def _named(name: str) -> bytes:
+    return _sequence(_der(0x31, _sequence(_COMMON_NAME, _der(0x0C, name.encode()))))
+
+
+def _key_id(public: bytes) -> bytes:
+    return sha1(public, usedforsecurity=False).digest()
+
+
+def _certificate(owner: _Owner, signer: _Owner) -> bytes:
     now = datetime.now(UTC)
     valid = _sequence(*(_der(0x17, f"{at:%y%m%d%H%M%SZ}".encode()) for at in (now, now + timedelta(days=1))))
-    key_id = sha1(public, usedforsecurity=False).digest()
     extensions = _sequence(
         _extension("551d13", _sequence(_der(1, b"\xff")), critical=True),  # may sign: itself
         _extension("551d0f", _der(3, b"\2\x84"), critical=True),
-        _extension("551d0e", _der(4, key_id)),
-        _extension("551d23", _sequence(_der(0x80, key_id))),
+        _extension("551d0e", _der(4, _key_id(owner.public))),
+        _extension("551d23", _sequence(_der(0x80, _key_id(signer.public)))),
         _extension("551d11", _sequence(_der(0x82, b"localhost"), _der(0x87, bytes((127, 0, 0, 1))))),
     )
     signed = _sequence(
         _der(0xA0, _integer(2)),
         _integer(secrets.randbits(64) | 1),
         _sequence(_ECDSA_WITH_SHA256),
-        name,
+        _named(signer.name),
         valid,
-        name,
-        _sequence(_sequence(_EC_PUBLIC_KEY, _PRIME256V1), _der(3, b"\0", public)),
+        _named(owner.name),
+        _sequence(_sequence(_EC_PUBLIC_KEY, _PRIME256V1), _der(3, b"\0", owner.public)),
         _der(0xA3, extensions),
     )
-    return _sequence(signed, _sequence(_ECDSA_WITH_SHA256), _der(3, b"\0", _signature(secret, signed)))
+    return _sequence(signed, _sequence(_ECDSA_WITH_SHA256), _der(3, b"\0", _signature(signer.secret, signed)))
 
 
 def _signature(secret: int, message: bytes) -> bytes:

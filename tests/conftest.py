@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from tests.serving import Server
 from tests.timescale.serving import Timescale
@@ -25,6 +26,10 @@ from usage_graph.store.embedded import Embedded
 
 _TEMPLATE = "usage_template"
 _numbers = itertools.count()
+
+# Machines are shared: how long an example takes says nothing.
+settings.register_profile("usage-graph", deadline=None)
+settings.load_profile("usage-graph")
 
 
 def dsn_of(postgres: Embedded, database: str) -> str:

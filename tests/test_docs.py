@@ -13,7 +13,7 @@ from usage_graph import cli
 from usage_graph.config import COPY_TO, QUERY_COST, SETTINGS
 from usage_graph.graph import limits
 from usage_graph.graph.schema import sdl
-from usage_graph.graph.weights import QUESTION
+from usage_graph.graph.weights import EXPORT, QUESTION
 from usage_graph.health import MAX_DETAILS, Outcome
 from usage_graph.metrics import Metrics
 from usage_graph.store import counts, migrate, upkeep
@@ -61,7 +61,7 @@ def test_fields_and_codes_of_the_api_exist() -> None:
 def test_limits_are_those_in_force() -> None:
     text = " ".join(section(OPERATIONS, "Limits").split())
     documented = (
-        *(f"counts as {QUESTION} of them", f'"limit": {QUERY_COST}'),
+        *(f"counts as {QUESTION} of them", f'"limit": {QUERY_COST}', f"pays {EXPORT:,} points"),
         *(f"{limits.MAX_CHARACTERS:,} characters", f"{limits.MAX_TOKENS:,} tokens"),
         *(f"{limits.MAX_DEPTH} levels", f"{limits.MAX_ALIASES} aliases", f"{limits.MAX_USAGES} `usage` fields"),
     )

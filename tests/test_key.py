@@ -18,6 +18,8 @@ from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.util.re import parse_env_headers
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from tests.otlp import PROTOBUF, call, request
 from tests.serving import START_LINE, Server
@@ -25,10 +27,13 @@ from usage_graph.config import Settings, load
 from usage_graph.demo import stage
 from usage_graph.doctor import doctor
 from usage_graph.errors import ConfigError, ReportError, Unauthenticated
-from usage_graph.grant import OPEN, Access, Grant
+from usage_graph.grant import OPEN, Access, Grant, attach
 from usage_graph.key import admit
 from usage_graph.keys import OPERATOR, Keys
+from usage_graph.listen import bind
+from usage_graph.rate import caller_of
 from usage_graph.report.client import Question, fetch
+from usage_graph.web import HttpServer
 
 KEY = "9f86d081884c7d659a2feaa0c55ad015"
 WRONG = "x" + KEY[1:]
@@ -300,6 +305,23 @@ def test_opentelemetrys_exporters_read_it_as_the_demo_gives_it() -> None:
     variables = stage.sender_environment({"OTEL_EXPORTER_OTLP_HEADERS": "foreign=1"}, key=key)
     headers = parse_env_headers(variables["OTEL_EXPORTER_OTLP_HEADERS"], liberal=True)
     assert headers == {"authorization": f"Bearer {key}"}
+
+
+# --- who it is where there is no key
+
+
+async def test_nobody_chooses_the_address_they_come_from() -> None:
+    """What is limited for each address would be limited for nobody."""
+
+    async def tell(scope: Scope, receive: Receive, send: Send) -> None:
+        attach(scope, OPEN)
+        await PlainTextResponse(caller_of(scope))(scope, receive, send)
+
+    sock = bind("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    async with HttpServer(tell, [sock], certificate=None, grace=5.0), httpx.AsyncClient() as client:
+        for headers in ({}, {"x-forwarded-for": "192.0.2.1"}, {"x-forwarded-for": "192.0.2.2, 127.0.0.1"}):
+            assert (await client.get(url, headers=headers)).text == "address 127.0.0.1"
 
 
 # --- what is logged

@@ -21,7 +21,7 @@ from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.certificate import Pair, make
+from tests.certificate import Pair, make, make_siblings
 from tests.conftest import fresh
 from tests.otlp import PROTOBUF, call, request
 from tests.serving import Server
@@ -35,7 +35,7 @@ from usage_graph.grant import OPEN, Access, Grant, StoredKey
 from usage_graph.keys import OPERATOR, Keys
 from usage_graph.report.client import Question, fetch
 from usage_graph.store.keys import carry_keys, create_key, list_keys, open_key_reader, revoke_key
-from usage_graph.tls import Certificate
+from usage_graph.tls import Certificate, trusting
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 CALLS = '{ usage(window: {last: "P1D"}) { totals { calls } } }'
@@ -168,7 +168,7 @@ async def test_grants(postgresql: str) -> None:
         await keys.look(reader)
         assert keys.wanted
         assert keys.grant(secret) == one.grant == Grant(Access.READ, one.id, "a", "ada", "bot")
-        assert keys.grant(other) == Grant(Access.ADMIN, two.id)
+        assert keys.grant(other) == Grant(Access.ADMIN, two.id, expires_at=NOW + timedelta(seconds=1))
         assert keys.holds(one.grant)
         assert not keys.holds(OPEN)
         assert not keys.holds(one.grant._replace(project="b"))
@@ -476,12 +476,18 @@ def exposed(database_url: str, *arguments: str, **settings: str) -> Server:
 def test_a_key_lets_it_listen_elsewhere_and_one_is_needed_from_the_start(postgresql: str) -> None:
     with pytest.raises(AssertionError, match="is not loopback, and there is no key"):
         exposed(postgresql).start()
-    with exposed(postgresql, "--insecure") as server:
+    with exposed(postgresql, "--insecure", USAGE_GRAPH_ALLOWED_HOSTS="usage.internal") as server:
         assert httpx.post(f"{server.http}/graphql", json={"query": CALLS}).status_code == 200
+        for host, status in (("usage.internal:8000", 200), ("192.0.2.1", 200), ("rebound.example", 421)):
+            answer = httpx.post(f"{server.http}/graphql", json={"query": CALLS}, headers={"host": host})
+            assert answer.status_code == status
+        assert "USAGE_GRAPH_ALLOWED_HOSTS" in answer.json()["message"]
     key, secret = make_key(postgresql, access=Access.READ, project="a")
     for arguments in ((), ("--insecure",)):
         with exposed(postgresql, *arguments) as server:
             assert httpx.post(f"{server.http}/graphql", json={"query": CALLS}).status_code == 401
+            named = {**bearer(secret), "host": "usage.example"}
+            assert httpx.post(f"{server.http}/graphql", json={"query": CALLS}, headers=named).status_code == 200
             answer = httpx.post(f"{server.http}/graphql", json={"query": CALLS}, headers=bearer(secret))
             assert answer.status_code == 200
     end_key(postgresql, key.id)
@@ -575,6 +581,40 @@ def test_http_and_grpc_over_tls(postgresql: str, pair: Pair, tmp_path: Path) -> 
         )
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         assert fetch(question)["usage"]["totals"]["calls"] == 3
+
+
+def shake_hands(client: ssl.SSLContext, shown: Pair) -> None:
+    """Raises what ``client`` has against a server that shows the certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown.cert, shown.key)
+    there, here = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [context.wrap_bio(there, here, server_side=True), client.wrap_bio(here, there)]
+    for _ in range(10):
+        for side in [*sides]:
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+            sides.remove(side)
+    assert not sides
+
+
+def test_only_the_server_s_own_certificate_is_trusted(tmp_path: Path) -> None:
+    """Not all that whoever signed it has signed."""
+    own, other = make_siblings(tmp_path, "own", "other")
+    for shown, trusted in ((own, own), (other, other)):
+        shake_hands(trusting(trusted.cert), shown)
+    for shown, trusted in ((own, other), (other, own)):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            shake_hands(trusting(trusted.cert), shown)
+    # Both are good to whoever trusts who signed them.
+    whole = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    whole.check_hostname = False
+    whole.load_verify_locations(own.cert)
+    shake_hands(whole, other)
+    for nothing in (own.key, tmp_path / "none"):
+        with pytest.raises(OSError, match=r"no certificate|No such file"):
+            trusting(nothing)
 
 
 def test_certificates_that_cannot_be(pair: Pair, tmp_path: Path) -> None:

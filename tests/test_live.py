@@ -343,11 +343,14 @@ async def test_a_key_is_wanted(several_backends: str) -> None:
         with pytest.raises(InvalidStatus) as refused:
             async with client(server, additional_headers={"x-api-key": "guessed"}):
                 pass
-        assert refused.value.response.status_code in (401, 403)
+        assert refused.value.response.status_code == 401
+        assert "not one of this server's" in refused.value.response.body.decode()
         async with subscribed(server, "websocket", "p", CALLS) as usage, subscribed(server, "sse", "p", CALLS) as also:
             assert await usage() == await also() == calls(0)
             await send(server, "p", "a")
             assert await usage() == await also() == calls(1)
+    assert "ERROR" not in server.log
+    assert "handshake" not in server.log
 
 
 async def test_everything_ends_when_the_server_stops(several_backends: str) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ from usage_graph.errors import ConfigError, StartupError
 from usage_graph.price import OwnPrice
 from usage_graph.prices import Prices
 from usage_graph.processor import Pricing
-from usage_graph.store.prices import remove_prices, set_price
+from usage_graph.store.prices import read_prices, remove_prices, set_price
 
 HOUSE = OwnPrice("house", None, None, Decimal(1), Decimal(2))
 AWAY = "postgresql://nobody@127.0.0.1:1/none"
@@ -190,3 +191,24 @@ def test_a_server_does_not_start_with_a_file_that_is_wrong(postgresql: str, tmp_
     done = run("serve", "--database-url", postgresql, "--port", "0", "--prices", str(file))
     assert done.returncode == 2
     assert "prices.toml, price 1 (house): input: -5 is no amount from 0 to 1,000,000 USD." in done.stderr
+
+
+async def test_looking_goes_on_whatever_happens(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watching, "_EVERY", 0.05)
+    pricing = Pricing()
+    failures = iter([RuntimeError("unforeseen")])
+
+    async def failing(dsn: str) -> Any:
+        for failure in failures:
+            raise failure
+        return await read_prices(dsn)
+
+    async with Prices(dsn=postgresql, file=None, pricing=pricing).running(), connected(postgresql) as connection:
+        monkeypatch.setattr(watching, "read_prices", failing)
+        await set_price(connection, HOUSE)
+        async with asyncio.timeout(30):
+            while not nano(pricing):  # noqa: ASYNC110  # what is waited for is a state
+                await asyncio.sleep(0.02)
+    assert [entry.getMessage() for entry in caplog.records] == ["own prices stay as they were"]

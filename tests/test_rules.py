@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from usage_graph.credits import CreditRule
 from usage_graph.errors import StartupError
 from usage_graph.processor.charging import Charging
 from usage_graph.rules import Rules
-from usage_graph.store.credits import remove_credit_rule, set_credit_rule
+from usage_graph.store.credits import read_credit_rules, remove_credit_rule, set_credit_rule
 from usage_graph.usage import NANO
 
 RULE = CreditRule("default", per_call=Decimal(3))
@@ -73,3 +74,24 @@ async def test_it_looks_for_as_long_as_it_is_open(postgresql: str, monkeypatch: 
         async with asyncio.timeout(30):
             while not charged(charging):  # noqa: ASYNC110  # what is waited for is a state
                 await asyncio.sleep(0.02)
+
+
+async def test_looking_goes_on_whatever_happens(
+    postgresql: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watching, "_EVERY", 0.05)
+    charging = Charging()
+    failures = iter([RuntimeError("unforeseen")])
+
+    async def failing(dsn: str) -> Any:
+        for failure in failures:
+            raise failure
+        return await read_credit_rules(dsn)
+
+    async with Rules(dsn=postgresql, charging=charging).running(), connected(postgresql) as connection:
+        monkeypatch.setattr(watching, "read_credit_rules", failing)
+        await set_credit_rule(connection, RULE)
+        async with asyncio.timeout(30):
+            while not charged(charging):  # noqa: ASYNC110  # what is waited for is a state
+                await asyncio.sleep(0.02)
+    assert [entry.getMessage() for entry in caplog.records] == ["credit rules stay as they were"]

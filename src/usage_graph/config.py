@@ -21,6 +21,8 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 MIB = 2**20
 QUERY_COST = 40_000
 """Ten times what both usage pages cost together."""
+EXPORT_TIMEOUT = 600.0
+"""Seconds: long for a download, and as long as one client may keep TimescaleDB from compressing what it reads."""
 
 Engine = Literal["postgresql", "timescaledb"]
 EngineChoice = Literal["auto", "postgresql", "timescaledb"]
@@ -72,12 +74,15 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def _seconds(value: str) -> float:
-    """a number of seconds above 0, at most 3600"""
-    number = float(value)
-    if not 0 < number <= 3600:
-        raise ValueError
-    return number
+def _seconds(most: int) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        number = float(value)
+        if not 0 < number <= most:
+            raise ValueError
+        return number
+
+    parse.__doc__ = f"a number of seconds above 0, at most {most}"
+    return parse
 
 
 def _key(value: str) -> str:
@@ -176,9 +181,10 @@ SETTINGS = (
     Setting("queue_spans", _number(1, 10**8), "spans that may wait for the database before senders get 503"),
     Setting("queue_bytes", _number(1024, 64 * 1024 * MIB), "the same in bytes of request bodies"),
     Setting("batch_spans", _number(1, 10**6), "spans that make a batch full"),
-    Setting("batch_timeout", _seconds, "seconds a batch waits for more spans before it is written"),
+    Setting("batch_timeout", _seconds(3600), "seconds a batch waits for more spans before it is written"),
     Setting("pool_size", _number(1, 1000), "connections for queries"),
-    Setting("statement_timeout", _seconds, "seconds a query may take"),
+    Setting("statement_timeout", _seconds(3600), "seconds a query may take"),
+    Setting("export_timeout", _seconds(86_400), "seconds an export may take, until its client has read it"),
     Setting("query_cost", _number(1, 10**9), "points that one GraphQL operation may cost, as estimated before it runs"),
     Setting("rate_limit", _number(0, 10**9), "points that one key, or one address, may spend in a minute; 0 = off"),
     Setting("write_mode", _choice(WriteMode), "copy, or unnest for servers and proxies without COPY"),
@@ -221,6 +227,7 @@ class Settings:
     batch_timeout: float = 0.005
     pool_size: int = 8
     statement_timeout: float = 30.0
+    export_timeout: float = EXPORT_TIMEOUT
     query_cost: int = QUERY_COST
     rate_limit: int = 0
     write_mode: WriteMode = "copy"

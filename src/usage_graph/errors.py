@@ -23,6 +23,7 @@
     │   ├── OverBudget
     │   │   ├── CostExceeded   it may cost more than any operation may
     │   │   └── RateLimited    more than its caller may spend now
+    │   ├── ExportUnderWay     its caller has another export that is being made
     │   ├── FormatUnavailable  an export in a format that the server was installed without
     │   ├── BeforeRecords      it needs records that are no longer kept
     │   ├── UnknownAttribute   it is about an attribute that is not declared
@@ -191,6 +192,12 @@ class CostExceeded(OverBudget):
 
 class RateLimited(OverBudget):
     """More than its caller may spend now; it may be asked again later."""
+
+    code = "RATE_LIMITED"
+
+
+class ExportUnderWay(QueryError):
+    """The caller has another export that is being made; it may be asked again when that has ended."""
 
     code = "RATE_LIMITED"
 

@@ -22,6 +22,7 @@ class Grant(NamedTuple):
 
     ``key``: the id of the key that was shown, ``None``: none was needed. ``project``: the only one that it is good for,
     ``None``: any, the request says which. ``user`` and ``agent``: the only ones whose calls it may read.
+    ``expires_at``: when the key ends, ``None``: never by itself.
     """
 
     access: Access
@@ -29,6 +30,7 @@ class Grant(NamedTuple):
     project: str | None = None
     user: str | None = None
     agent: str | None = None
+    expires_at: datetime | None = None
 
     def allows(self, access: Access) -> bool:
         return self.access in (Access.ADMIN, access)
@@ -85,7 +87,7 @@ class StoredKey(NamedTuple):
 
     @property
     def grant(self) -> Grant:
-        return Grant(self.access, self.id, self.project, self.user, self.agent)
+        return Grant(self.access, self.id, self.project, self.user, self.agent, self.expires_at)
 
     def is_good(self, now: datetime) -> bool:
         """Whether it is neither revoked nor expired."""

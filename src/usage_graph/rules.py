@@ -65,4 +65,7 @@ class Rules:
     async def _keep_going(self) -> None:
         while True:
             await asyncio.sleep(_EVERY)
-            await self.round()
+            try:
+                await self.round()
+            except Exception:  # whatever it was: this look must not be the last one
+                _log.exception("credit rules stay as they were")

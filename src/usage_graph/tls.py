@@ -1,11 +1,14 @@
 """The certificate that the server shows, and how programs on the same machine know it again."""
 
+import re
 import ssl
 from pathlib import Path
 from typing import NamedTuple
 
 from usage_graph.config import Settings
 from usage_graph.errors import StartupError
+
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
 class Certificate(NamedTuple):
@@ -50,15 +53,19 @@ def certificate_of(settings: Settings) -> Certificate | None:
 
 
 def trusting(chain: Path) -> ssl.SSLContext:
-    """For asking the server of these settings: it is the right one if it has the key of the certificate in ``chain``.
+    """For asking the server of these settings: it is the right one if it has the key of the first one in ``chain``.
 
-    Whatever names are in that, for on its own machine a server is called by none of them.
+    That is the server's own. Those above it in the file are not trusted: they signed others' certificates, too.
+    Whatever names are in it, for on its own machine a server is called by none of them.
 
     Raises:
         OSError: there is no certificate.
     """
+    own = _CERTIFICATE.search(chain.read_bytes())
+    if own is None:
+        raise OSError(f"{chain} holds no certificate in PEM.")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    context.load_verify_locations(chain)
+    context.load_verify_locations(cadata=own[0].decode(errors="replace"))
     return context

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from usage_graph.config import SERVICE, EngineChoice, Settings
 from usage_graph.errors import MigrationError, QueryError, StartupError
@@ -24,7 +25,7 @@ from usage_graph.graph.budget import Budgets
 from usage_graph.graph.endpoint import MAX_BODY
 from usage_graph.graph.export import app as exports
 from usage_graph.graph.live import Live
-from usage_graph.guard import LoopbackGuard, SocketGuard
+from usage_graph.guard import HostGuard, LoopbackGuard, SocketGuard
 from usage_graph.key import KeyGuard
 from usage_graph.keys import Keys
 from usage_graph.metrics import MEDIA_TYPE, Measured, Metrics
@@ -79,7 +80,13 @@ def http_app(
         budgets=budgets,
         administration=answering.administration,
     )
-    files = exports.routes(reader=answering.export_reader, clock=clock, declared=settings.attributes, budgets=budgets)
+    files = exports.routes(
+        reader=answering.export_reader,
+        clock=clock,
+        declared=settings.attributes,
+        budgets=budgets,
+        timeout=settings.export_timeout,
+    )
     home = Route("/", RedirectResponse("/graphql", 307))
     own = Route("/metrics", _metrics(metrics))
     middleware = _guards(settings, keys)
@@ -103,6 +110,7 @@ def _guards(settings: Settings, keys: Keys) -> list[Middleware]:
             Middleware(LoopbackGuard, allowed_hosts=settings.allowed_hosts, allowed_origins=settings.cors_origins)
         )
     else:
+        found.append(Middleware(HostGuard, allowed_hosts=settings.allowed_hosts, keys=keys))
         found.append(Middleware(SocketGuard, allowed_origins=settings.cors_origins))
     if settings.cors_origins:
         found.append(
@@ -168,6 +176,15 @@ class _Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
 
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Knows that a refusal completes the handshake, too; uvicorn would log an error for each."""
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
+
+
 class HttpServer(uvicorn.Server):
     """Uvicorn on sockets that are bound already, in a loop that is not its own; signals are left to the caller.
 
@@ -181,7 +198,7 @@ class HttpServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=_Connection,
-                ws="websockets-sansio",
+                ws=_WebSocket,
                 ws_max_size=MAX_BODY,
                 # A window of memory for each connection, for messages that are small.
                 ws_per_message_deflate=False,
@@ -189,6 +206,8 @@ class HttpServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # Whoever connects could say that it is somebody else: limits are for the address itself.
+                proxy_headers=False,
                 timeout_keep_alive=_KEEP_ALIVE,
                 timeout_graceful_shutdown=round(grace),
                 ssl_certfile=certificate and certificate.chain,

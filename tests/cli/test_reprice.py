@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -117,6 +118,12 @@ def test_in_a_terminal_it_asks(filled: str, answer: str, status: int, changed: i
         os.close(terminal)
         read_until(master, lambda shown: "Change 21 calls? [y/N]" in shown)
         os.write(master, answer.encode() if answer == "\x03" else f"{answer}\n".encode())
+        if answer == "\x03":
+            # Python may not see the first one: it looks for signals just before it begins to read.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+            if process.poll() is None:
+                os.write(master, answer.encode())
         assert process.wait(60) == status
     os.close(master)
     assert ask(filled, PRICED) == changed

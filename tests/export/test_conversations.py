@@ -23,7 +23,8 @@ from usage_graph.grant import Access, Grant
 from usage_graph.graph.export.columns import CONVERSATIONS
 from usage_graph.question import Filter, Scope
 from usage_graph.store.exporting import PORTION
-from usage_graph.store.reader import Snapshot, open_reader
+from usage_graph.store.reader import open_reader
+from usage_graph.store.snapshot import Snapshot
 from usage_graph.window import Window
 
 

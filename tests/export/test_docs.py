@@ -9,9 +9,13 @@ from tests.documents import ROOT, section, snippets
 from tests.export.exports import Exports
 from tests.graph.conftest import MONTH
 from usage_graph import cli
+from usage_graph.config import EXPORT_TIMEOUT
+from usage_graph.graph.export.app import MAX_AT_ONCE, PATIENCE
 from usage_graph.graph.export.columns import CONVERSATIONS, RECORDS, SERIES, SUMS, Column
 from usage_graph.graph.export.formats import Format
 from usage_graph.graph.export.parameters import OF_ALL, OF_TABLE
+from usage_graph.graph.weights import EXPORT
+from usage_graph.store.exporting import COUNT_PATIENCE
 
 PAGE = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 
@@ -48,6 +52,18 @@ def test_commands_exist(capsys: pytest.CaptureFixture[str]) -> None:
     for _, *arguments in commands:
         cli.parser().parse_args(arguments)
     assert set(re.findall(r"`(csv|ndjson|parquet)`", section(PAGE, "Parameters"))) >= {str(one) for one in Format}
+
+
+def test_limits_are_those_in_force() -> None:
+    text = " ".join(PAGE.split())
+    assert (MAX_AT_ONCE, "makes four at once" in text) == (4, True)
+    for words in (
+        f"pays {EXPORT:,} points",
+        f"`USAGE_GRAPH_EXPORT_TIMEOUT` ({EXPORT_TIMEOUT:g} seconds)",
+        f"reads nothing for {PATIENCE:g} seconds",
+        f"more than {COUNT_PATIENCE:g} seconds",
+    ):
+        assert words in text, words
 
 
 async def test_the_urls_answer() -> None:

@@ -1,15 +1,20 @@
 """What cannot be exported, and what is said then."""
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from math import ceil
 from typing import Any
 
 import pytest
 
 from tests.export.exports import WINDOW, Exports
 from tests.graph.conftest import MONTH
+from tests.model import ModelReader, ModelSnapshot
 from usage_graph.graph.budget import Budgets
 from usage_graph.graph.export.parameters import MAX_FILTER
-from usage_graph.rate import RateLimits
+from usage_graph.graph.weights import EXPORT, QUESTION
+from usage_graph.rate import Allowance, RateLimits
 
 BAD = [
     ("records", {}, "BAD_WINDOW", "Of which time? Say one of last=P30D"),
@@ -116,6 +121,70 @@ async def test_without_pyarrow_parquet_is_refused_and_the_rest_works(monkeypatch
         assert 'pip install "usage-graph[parquet]"' in message
         for format in ("csv", "ndjson"):
             assert await exports.rows(table, format=format, **WINDOW)
+
+
+DAYS = 63
+"""Points that a series by the day may have in 60 days, wherever they begin, and whatever clocks do."""
+
+
+class Rates(RateLimits):
+    """Limits at a time that stands still; knows what was paid."""
+
+    def __init__(self, per_minute: int) -> None:
+        super().__init__(per_minute, clock=lambda: 0.0)
+        self.paid: list[int] = []
+
+    def take(self, who: str, cost: int) -> Allowance:
+        allowance = super().take(who, cost)
+        if allowance.granted:
+            self.paid.append(cost)
+        return allowance
+
+
+class Store(ModelReader):
+    """Knows how often it was asked for a snapshot."""
+
+    opened = 0
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[ModelSnapshot]:
+        self.opened += 1
+        async with super().snapshot() as snapshot:
+            yield snapshot
+
+
+@pytest.mark.parametrize(
+    ("table", "document"), [("records", 0), ("conversations", QUESTION), ("series", QUESTION + DAYS)]
+)
+async def test_every_export_pays_its_price_before_anything_is_asked(table: str, document: int) -> None:
+    price = EXPORT + document
+    rates = Rates(2 * price + 500)
+    store = Store(MONTH)
+    exports = Exports(store=store, budgets=Budgets(rates=rates))
+    days = {"bucket": "DAY"} if table == "series" else {}
+    # What is refused for its arguments is not made, nor paid.
+    assert (await exports.refused(table, last="P60D", filter={"agnt": {"eq": "a"}}))[0] == 400
+    assert rates.paid == []
+
+    assert (await exports.get(table, last="P60D", **days)).status_code == 200
+    assert (await exports.get(table, method="HEAD", last="P60D", **days)).status_code == 200
+    assert rates.paid == [price, price]
+    assert store.opened == 2
+    answer = await exports.get(table, last="P60D", **days)
+    assert answer.status_code == 429
+    (error,) = answer.json()["errors"]
+    assert error["extensions"]["code"] == "RATE_LIMITED"
+    assert f"This operation may cost {price} points." in error["message"]
+    assert answer.headers["retry-after"] == str(ceil((price - 500) * 60 / rates.per_minute))
+    assert rates.paid == [price, price]
+    assert store.opened == 2
+
+
+async def test_the_price_of_an_export_is_not_among_what_one_operation_may_cost() -> None:
+    exports = Exports(MONTH, budgets=Budgets(limit=EXPORT // 2, rates=Rates(EXPORT // 2)))
+    assert (await exports.get("records", **WINDOW)).status_code == 200
+    # Paid off afterwards.
+    assert (await exports.refused("records", **WINDOW))[:2] == (429, "RATE_LIMITED")
 
 
 async def test_series_count_against_the_budget_of_their_caller() -> None:

@@ -1,6 +1,7 @@
 """Exports of a server as an operator runs it: keys, and files that break off."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -10,6 +11,7 @@ from tests.export.test_store import FILL
 from tests.serving import Server
 from tests.store.database import connected
 from usage_graph import cli
+from usage_graph.store.connect import Connection
 
 KEY = "an-operators-key-of-the-tests"
 ROWS = 40_000
@@ -52,8 +54,8 @@ async def read_while_cut(client: httpx.AsyncClient, url: str, dsn: str, got: lis
 
 async def leave(client: httpx.AsyncClient, url: str) -> None:
     """Ask for a file, and hang up after its first part; again where the server has yet to notice that others did."""
-    status = 503
-    while status == 503:
+    status = 429
+    while status == 429:
         async with client.stream("GET", url, params=WINDOW, headers=HEADERS) as answer:
             status = answer.status_code
             await anext(answer.aiter_raw())
@@ -82,11 +84,11 @@ async def test_keys_and_broken_files(
             await read_while_cut(client, url, dsn, got)
         assert 0 < b"".join(got).count(b"\n") < ROWS
 
-        # Clients that leave: more of them than there may be exports at once.
-        for _ in range(4):
+        # Clients that leave: each would keep the next from its export.
+        for _ in range(5):
             await leave(client, url)
         whole = await client.get(url, params=WINDOW, headers=HEADERS)
-        while whole.status_code == 503:  # the server has yet to notice
+        while whole.status_code == 429:  # the server has yet to notice
             whole = await client.get(url, params=WINDOW, headers=HEADERS)
         assert whole.content.count(b"\r\n") == ROWS + 1
 
@@ -101,4 +103,49 @@ async def test_keys_and_broken_files(
 
     server.stop()
     assert "an export was broken off: QueryUnavailable" in server.log
+    assert "Traceback" not in server.log
+
+
+async def locks(connection: Connection) -> int:
+    """How many locks of tables exports hold."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) WHERE a.datname = "
+        "current_database() AND a.application_name = 'usage-graph reader' AND l.locktype = 'relation'"
+    )
+    return count
+
+
+async def released(connection: Connection) -> None:
+    """Returns when exports lock no table any more."""
+    while await locks(connection):
+        await connection.execute("SELECT pg_sleep(0.1)")
+
+
+async def read(parts: AsyncIterator[bytes], got: bytearray) -> None:
+    async for part in parts:
+        got.extend(part)
+
+
+async def test_a_client_that_reads_slowly_locks_nothing_for_longer_than_an_export_may_take(postgresql: str) -> None:
+    settings = {"USAGE_GRAPH_EXPORT_TIMEOUT": "3"}
+    with Server(database_url=postgresql, settings=settings) as server:
+        await fill(postgresql)
+        url, got = f"{server.http}/export/records", bytearray()
+        async with (
+            connected(postgresql) as connection,
+            httpx.AsyncClient(timeout=60) as client,
+            client.stream("GET", url, params={**WINDOW, "format": "ndjson"}) as answer,
+        ):
+            assert answer.status_code == 200
+            parts = answer.aiter_raw()
+            got.extend(await anext(parts))
+            assert await locks(connection) > 0
+            # It takes no more, until the server has given it up: sooner than after the minute of a client that stalls.
+            async with asyncio.timeout(30):
+                await released(connection)
+            with pytest.raises(httpx.RemoteProtocolError):
+                await read(parts, got)
+        assert 0 < got.count(b"\n") < ROWS
+        server.stop()
+    assert "an export was broken off: QueryTimeout: The export took longer than 3 seconds" in server.log
     assert "Traceback" not in server.log

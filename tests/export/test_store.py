@@ -21,7 +21,8 @@ from tests.store.database import connected, write
 from tests.store.test_reader import READS, batches, both, windows
 from usage_graph.question import Dimension, Filter, Scope, StringFilter
 from usage_graph.store.exporting import PORTION, list_scope
-from usage_graph.store.reader import Reader, Snapshot, open_reader
+from usage_graph.store.reader import Reader, open_reader
+from usage_graph.store.snapshot import Snapshot
 from usage_graph.usage import UsageRecord
 from usage_graph.window import Window
 

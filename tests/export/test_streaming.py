@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import logging
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -17,7 +18,7 @@ from tests.graph.api import NOW
 from tests.model import ModelSnapshot
 from tests.records import record
 from usage_graph.errors import QueryTimeout, QueryUnavailable
-from usage_graph.grant import OPEN, Grant
+from usage_graph.grant import OPEN, Access, Grant
 from usage_graph.graph.export.app import routes
 from usage_graph.graph.export.response import PIECE
 from usage_graph.question import Scope
@@ -62,7 +63,9 @@ async def _many() -> AsyncGenerator[list[UsageRecord], None]:
 class Client:
     """One request, sent as a server sends it. What it gets is in ``messages``."""
 
-    def __init__(self, path: str = "/export/records", query: str = "last=P2D&format=ndjson") -> None:
+    def __init__(
+        self, path: str = "/export/records", query: str = "last=P2D&format=ndjson", *, address: str = "192.0.2.1"
+    ) -> None:
         self.scope: dict[str, Any] = {
             "type": "http",
             "method": "GET",
@@ -71,6 +74,7 @@ class Client:
             "root_path": "",
             "query_string": query.encode(),
             "headers": [],
+            "client": (address, 50_000),
         }
         self.messages: list[dict[str, Any]] = []
         self.leaves = asyncio.Event()
@@ -133,8 +137,8 @@ async def test_only_a_portion_or_two_are_held(format: str) -> None:
 
     async def portions() -> AsyncGenerator[list[UsageRecord], None]:
         nonlocal most
-        for _ in range(200):
-            portion = Portion([ONE] * 100)
+        for _ in range(20):
+            portion = Portion([ONE] * 1000)
             alive[:] = [found for found in alive if found() is not None]
             alive.append(weakref.ref(portion))
             most = max(most, len(alive))
@@ -217,31 +221,118 @@ async def test_a_client_that_goes_away_ends_it(caplog: pytest.LogCaptureFixture)
     assert caplog.messages == []
 
 
-async def test_no_more_than_two_at_once() -> None:
-    reader = Reader(_many)
-    app = app_over(reader)
-    clients = [Client(), Client()]
+class SlowClient(Client):
+    """Takes everything, a piece at a time and with rests."""
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        await asyncio.sleep(0.01)
+
+
+async def test_a_client_that_reads_for_too_long_is_broken_off(caplog: pytest.LogCaptureFixture) -> None:
+    async def long() -> AsyncGenerator[list[UsageRecord], None]:
+        for _ in range(3_000):  # half a minute of this client
+            yield [ONE]
+
+    reader = Reader(long)
+    app = app_over(reader, timeout=0.2)
+    for format in ("csv", "ndjson"):
+        client = SlowClient(query=f"last=P2D&format={format}")
+        with caplog.at_level(logging.WARNING):
+            await app(client.scope, client.receive, client.send)
+        assert client.status == 200
+        assert client.bodies
+        assert not client.is_whole
+        assert reader.open == 0
+    said = (
+        "an export was broken off: QueryTimeout: The export took longer than 0.2 seconds, which is all that one may "
+        "take (USAGE_GRAPH_EXPORT_TIMEOUT): ask for a shorter window, or for one part of it after another."
+    )
+    assert caplog.messages == [said, said]
+
+
+async def test_an_export_without_a_row_in_time_is_refused() -> None:
+    async def nothing() -> AsyncGenerator[list[UsageRecord], None]:
+        await asyncio.Event().wait()
+        yield []
+
+    reader = Reader(nothing)
+    exports = Exports(store=reader, timeout=0.05)
+    for format in ("csv", "ndjson", "parquet"):
+        status, code, message = await exports.refused("records", last="P2D", format=format)
+        assert (status, code) == (504, "TIMEOUT")
+        assert message.startswith("The export took longer than 0.05 seconds")
+        assert reader.open == 0
+
+
+async def _asked(app: Door, clients: list[Client]) -> list["asyncio.Task[None]"]:
+    """The exports of ``clients``, which have begun and do not go on yet."""
     for client in clients:
         client.takes.clear()
     working = [asyncio.create_task(app(one.scope, one.receive, one.send)) for one in clients]
     for client in clients:
         await client.has_some.wait()
+    return working
 
-    late = Client()
+
+async def test_no_more_than_four_at_once() -> None:
+    reader = Reader(_many)
+    app = app_over(reader)
+    clients = [Client(address=f"192.0.2.{number}") for number in range(4)]
+    working = await _asked(app, clients)
+
+    late = Client(address="192.0.2.4")
     await app(late.scope, late.receive, late.send)
     assert late.status == 503
     assert (b"retry-after", b"10") in late.messages[0]["headers"]
     assert b"UNAVAILABLE" in late.bodies[0]
-    assert reader.open == 2
+    assert reader.open == 4
 
-    # One that ends, and one that is left: both make room.
-    clients[0].takes.set()
-    clients[1].leaves.set()
+    # Those that end, and one that is left: all make room.
+    for client in clients[:3]:
+        client.takes.set()
+    clients[3].leaves.set()
     await asyncio.gather(*working)
-    assert [client.is_whole for client in clients] == [True, False]
-    for client in (Client(), Client()):
-        await app(client.scope, client.receive, client.send)
-        assert client.is_whole
+    assert [client.is_whole for client in clients] == [True, True, True, False]
+    again = [Client(address=f"192.0.2.{number}") for number in range(4)]
+    working = await _asked(app, again)
+    for client in again:
+        client.takes.set()
+    await asyncio.gather(*working)
+    assert all(client.is_whole for client in again)
+    assert reader.open == 0
+
+
+@pytest.mark.parametrize("grants", [(OPEN, OPEN), (Grant(Access.READ, "a"), Grant(Access.READ, "b"))])
+async def test_no_more_than_one_of_each_caller(grants: tuple[Grant, Grant]) -> None:
+    """A caller is a key, wherever it comes from; without one, an address."""
+    reader, keyed = Reader(_many), grants[0].key is not None
+    app = app_over(reader)
+    app.grant = grants[0]
+    first = Client(address="192.0.2.1")
+    working = await _asked(app, [first])
+
+    again = Client(address="192.0.2.2" if keyed else "192.0.2.1")
+    await app(again.scope, again.receive, again.send)
+    assert again.status == 429
+    assert (b"retry-after", b"10") in again.messages[0]["headers"]
+    (error,) = json.loads(again.bodies[0])["errors"]
+    assert error["extensions"] == {"code": "RATE_LIMITED"}
+    assert error["message"].startswith("An export of yours is being made")
+    assert reader.open == 1
+
+    app.grant = grants[1]
+    other = Client(address="192.0.2.1" if keyed else "192.0.2.2")
+    await app(other.scope, other.receive, other.send)
+    assert other.is_whole
+
+    first.takes.set()
+    await asyncio.gather(*working)
+    app.grant = grants[0]
+    last = Client(address="192.0.2.1")
+    await app(last.scope, last.receive, last.send)
+    assert first.is_whole
+    assert last.is_whole
     assert reader.open == 0
 
 

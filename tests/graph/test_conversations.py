@@ -419,7 +419,7 @@ async def test_nodes_of_both_types_keep_their_places() -> None:
     assert sorted(api.reader.asked) == ["conversations", "records_by_id"]
 
 
-def bound(**to: str) -> Grant:
+def bound(**to: Any) -> Grant:
     return Grant(Access.READ, key="k", project="default", **to)
 
 

@@ -55,6 +55,11 @@ def usage(selection: str, arguments: str = WINDOW) -> int:
         ("totals @skip(if: true) { calls } freshness @include(if: false) { dataThrough }", 0),
         ("totals @skip(if: false) { calls } freshness @include(if: true) { dataThrough }", 2 * QUESTION),
         ("... @include(if: false) { totals { calls } }", 0),
+        ("totals { calls latency { p50Ms } }", 2 * QUESTION),
+        (
+            "breakdown(by: MODEL) { groups { totals { latency { p50Ms } } } other { totals { latency { maxMs } } } }",
+            2 * QUESTION + 10,
+        ),
     ],
 )
 def test_what_fields_cost(selection: str, points: int) -> None:

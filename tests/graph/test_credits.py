@@ -98,7 +98,7 @@ async def test_a_plan_that_begins_in_the_window(database: str) -> None:
 
 
 @pytest.mark.parametrize("bound", [{"user": "a"}, {"agent": "nobody"}])
-async def test_a_bound_key_learns_nothing_of_what_others_have_left(database: str, bound: dict[str, str]) -> None:
+async def test_a_bound_key_learns_nothing_of_what_others_have_left(database: str, bound: dict[str, Any]) -> None:
     async with apis(database, PLAN, grant=Grant(Access.READ, key="k", project="default", **bound)) as given:
         found = await answers(given, "window: { period: YESTERDAY }")
     assert [found[name] for name in ("included", "additional", "additionalCost", "remaining")] == [None] * 4

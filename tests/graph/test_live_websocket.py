@@ -200,15 +200,61 @@ async def test_connections_of_one_address_are_bounded(api: Api, monkeypatch: pyt
     async with AsyncExitStack() as stack:
         for _ in range(3):
             await stack.enter_async_context(websocket(api.app, init={}))
-        status, body = await denied(api.app)
-        assert (status, body["errors"][0]["extensions"]["code"]) == (429, "LIMIT_EXCEEDED")
+        async with websocket(api.app) as socket:
+            socket.say("connection_init")
+            code, reason = await socket.closed()
+            assert (code, "There are 3 connections" in reason) == (4403, True)
     async with websocket(api.app, init={}):
         pass
 
 
+async def test_sockets_that_say_nothing_take_nobody_s_place(
+    api: Api, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MAX_CONNECTIONS_OF_ONE", 2)
+    monkeypatch.setattr(live, "MAX_NEW_OF_ONE", 3)
+    app = guarded(api, ring)
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(websocket(app))
+        for _ in range(2):
+            await stack.enter_async_context(websocket(app, init=BEARER))
+        await stack.enter_async_context(websocket(app))
+        status, body = await denied(app)
+        assert (status, body["errors"][0]["extensions"]["code"]) == (429, "LIMIT_EXCEEDED")
+        assert "connection_init" in body["errors"][0]["message"]
+        # Whoever shows a key at once is not one of them.
+        async with websocket(app, headers={"x-api-key": "another project's key"}):
+            assert api.live.connections == 6
+    assert api.live.connections == 0
+
+
+async def test_sockets_that_say_nothing_are_bounded_in_the_process(
+    api: Api, ring: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MAX_NEW", 2)
+    monkeypatch.setattr(live, "MAX_CONNECTIONS", 2)
+    app = guarded(api, ring)
+    async with AsyncExitStack() as stack:
+        first, second = [await stack.enter_async_context(websocket(app)) for _ in range(2)]
+        assert (await denied(app))[0] == 429
+        for socket in (first, second):
+            socket.say("connection_init", payload=BEARER)
+            assert await socket.hear() == {"type": "connection_ack"}
+        assert (await denied(app))[0] == 429  # there is no room to begin in, either
+
+
+async def test_there_may_be_no_room_left_when_it_begins(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MAX_CONNECTIONS", 1)
+    async with websocket(api.app) as late, websocket(api.app, init={}):
+        late.say("connection_init")
+        code, reason = await late.closed()
+        assert (code, "no room" in reason) == (4403, True)
+
+
 async def test_connections_of_the_process_are_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MAX_CONNECTIONS", 2)
-    async with websocket(api.app, init={}), websocket(api.app):
+    async with websocket(api.app, init={}), websocket(api.app, init={}):
         assert (await denied(api.app))[0] == 429
     async with websocket(api.app, init={}):
         pass

@@ -236,7 +236,7 @@ async def test_keys_open_what_they_are_made_for_until_they_are_revoked(admin: Ad
     keys = Keys(dsn=database, api_key=None, clock=lambda: NOW)
     async with open_key_reader(database) as reader:
         await keys.look(reader)
-        assert keys.grant(secret) == Grant(Access.READ, key["id"], "ours", "ann")
+        assert keys.grant(secret) == Grant(Access.READ, key["id"], "ours", "ann", expires_at=NOW + timedelta(days=1))
         revoked = (await admin.change("revokeKey", id=key["id"]))["key"]
         assert revoked == key | {"revokedAt": revoked["revokedAt"]}
         assert revoked["revokedAt"] is not None
@@ -244,6 +244,22 @@ async def test_keys_open_what_they_are_made_for_until_they_are_revoked(admin: Ad
     with pytest.raises(Exception, match="been revoked"):
         keys.grant(secret)
     assert await admin.wrong("revokeKey", id=key["id"]) == [(["id"], "NOT_FOUND")]
+
+
+async def test_a_key_does_not_outlive_the_one_that_makes_it(admin: Admin) -> None:
+    end = NOW + timedelta(days=1)
+    ending = OURS._replace(expires_at=end)
+    too_late = (end + timedelta(microseconds=1)).isoformat()
+    assert await admin.wrong("createKey", grant=ending, scope="ADMIN", expiresAt=too_late) == [
+        (["expiresAt"], "INVALID")
+    ]
+    assert await admin.see("keys") == []
+    ends = end.isoformat().replace("+00:00", "Z")
+    sooner = NOW.replace(hour=NOW.hour + 1).isoformat().replace("+00:00", "Z")
+    for wanted, got in (({}, ends), ({"expiresAt": ends}, ends), ({"expiresAt": sooner}, sooner)):
+        made = await admin.change("createKey", grant=ending, scope="ADMIN", **wanted)
+        assert made["key"]["expiresAt"] == got
+    assert (await admin.change("createKey", scope="ADMIN"))["key"]["expiresAt"] is None
 
 
 async def test_an_operator_sets_for_the_request_s_project_or_for_all(admin: Admin) -> None:

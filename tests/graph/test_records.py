@@ -78,6 +78,7 @@ async def test_every_field_of_a_record() -> None:
         suspect=True,
         credits_nano=1_500_000_000,
         attributes=(("feature", "digest"), ("team", "a")),
+        first_token_us=250_000,
     )
     unknown = record(
         started_at=NOW - timedelta(hours=2), input_tokens=None, output_tokens=None, cost_nano=None, provider=None,
@@ -125,6 +126,8 @@ async def test_every_field_of_a_record() -> None:
         "attributes": [{"key": "feature", "value": "digest"}, {"key": "team", "value": "a"}],
         "startedAt": "2026-04-15T11:29:59.999999Z",
         "durationMs": 1500.0,
+        "firstTokenMs": 250.0,
+        "tokensPerSecond": 20 / 1.5,
         "traceId": "000102030405060708090a0b0c0d0e0f",
         "spanId": "0001020304050607",
     }
@@ -132,7 +135,8 @@ async def test_every_field_of_a_record() -> None:
     assert nulls == {
         "name", "agent", "conversation", "user", "channel", "service", "environment", "provider", "requestModel",
         "responseModel", "errorType", "inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens",
-        "reasoningTokens", "totalTokens", "cost", "cacheWrite1hTokens", "serviceTier",
+        "reasoningTokens", "totalTokens", "cost", "cacheWrite1hTokens", "serviceTier", "firstTokenMs",
+        "tokensPerSecond",
     }  # fmt: skip
     assert found[1]["suspect"] is False
     assert set(found[1]["costs"].values()) == {None}

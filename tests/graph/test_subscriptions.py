@@ -189,7 +189,7 @@ async def test_nothing_of_other_projects(api: Api, transport: str) -> None:
 
 
 @pytest.mark.parametrize(("bound", "mine"), [({"user": "ann"}, "user_id"), ({"agent": "ann"}, "agent")])
-async def test_a_bound_key_sees_its_own_calls_only(transport: str, bound: dict[str, str], mine: str) -> None:
+async def test_a_bound_key_sees_its_own_calls_only(transport: str, bound: dict[str, Any], mine: str) -> None:
     api = Api(grant=Grant(Access.READ, "k", "default", **bound))
     async with (
         subscribed(api, transport, "subscription { recordAdded { traceId spanId } }") as following,
@@ -226,8 +226,13 @@ async def test_a_bound_key_cannot_tell_when_others_call(transport: str) -> None:
         (CALLS.replace("PT1S", "P1D"), "BAD_USER_INPUT", "`every` must be from PT1S"),
         (CALLS.replace("PT1H", "P9000Y"), "BAD_WINDOW", ""),
         ('subscription { recordAdded(filter: { agent: { eq: "\\u0000" } }) { id } }', "BAD_USER_INPUT", "NUL"),
+        (
+            'subscription { recordAdded(filter: { attributes: [{ key: "unkept", value: { eq: "x" } }] }) { id } }',
+            "UNKNOWN_ATTRIBUTE",
+            "does not keep the attribute 'unkept'",
+        ),
     ],
-    ids=range(11),
+    ids=range(12),
 )  # fmt: skip
 async def test_what_cannot_be_subscribed_to(
     api: Api, transport: str, query: str, code: str | None, message: str

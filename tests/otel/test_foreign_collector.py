@@ -298,5 +298,5 @@ def test_the_key_goes_along_as_a_header(request: pytest.FixtureRequest, program:
             assert totals(server, application.project) == expected_totals(application.reported)
         for application, collector in refused:
             wait_until(partial(collector.said, "dropping data"))
-            assert collector.said("The key of this request is not this server's")
+            assert collector.said("The key of this request is not one of this server's")
             assert totals(server, application.project)["calls"] == 0

@@ -5,9 +5,10 @@ only telling is tried. Hearing is tried on every server that has several backend
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -214,6 +215,30 @@ async def test_nothing_connects_while_nobody_wants_to_hear(several_backends: str
             assert await connections() == 1
 
 
+async def test_the_connection_is_looked_at_however_often_somebody_subscribes(
+    several_backends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "_HEARTBEAT", 0.5)
+
+    async def come_and_go(listener: Listener) -> None:
+        while True:
+            async with listener.subscribed("q"):
+                await asyncio.sleep(0.01)
+
+    async with (
+        open_listener(several_backends) as listener,
+        listener.subscribed("p"),
+        connected(several_backends) as connection,
+        asyncio.timeout(20),
+    ):
+        coming = asyncio.create_task(come_and_go(listener))
+        said = "SELECT query FROM pg_stat_activity WHERE application_name = 'usage-graph listener' AND datname = $1"
+        name = await connection.fetchval("SELECT current_database()")
+        while await connection.fetchval(said, name) != "SELECT":  # noqa: ASYNC110 (the database says when)
+            await asyncio.sleep(0.05)
+        coming.cancel()
+
+
 async def cut(dsn: str, name: str) -> None:
     """The database ends connections, as when it restarts."""
     async with connected(dsn) as connection:
@@ -241,6 +266,30 @@ async def test_an_announcer_whose_connection_was_cut(several_backends: str, capl
         await cut(several_backends, "usage-graph announcer")
         announcer.tell("p", written(keys(1, first=1)))
         await changed(feed)
+
+
+async def test_telling_goes_on_whatever_happens(
+    several_backends: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(announcing, "_AGAIN", 0.01)
+    failures = iter([RuntimeError("unforeseen")])
+
+    def failing(*what: Any) -> Iterator[str]:
+        for failure in failures:
+            raise failure
+        return payloads(*what)
+
+    async with both(several_backends) as (announcer, listener), listener.subscribed("p") as feed:
+        feed.take()
+        monkeypatch.setattr(announcing, "payloads", failing)
+        announcer.tell("p", written(keys(1)))
+        await changed(feed)  # that something came, as what it was is lost
+        assert feed.take() == []
+        announcer.tell("p", written(keys(1, first=1)))
+        assert await heard(feed, 1) == [*keys(1, first=1)]
+    (entry,) = [entry for entry in caplog.records if entry.levelname == "ERROR"]
+    assert entry.exc_info is not None
+    assert "unforeseen" in str(entry.exc_info[1])
 
 
 async def test_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

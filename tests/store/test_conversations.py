@@ -27,7 +27,8 @@ from usage_graph.conversations import (
 )
 from usage_graph.errors import BeforeRecords
 from usage_graph.question import Dimension, Direction, Filter, Scope, StringFilter
-from usage_graph.store.reader import Snapshot, open_reader
+from usage_graph.store.reader import open_reader
+from usage_graph.store.snapshot import Snapshot
 from usage_graph.store.writer import open_writer
 from usage_graph.usage import UsageRecord, record_id
 from usage_graph.window import Window

@@ -176,6 +176,20 @@ async def test_an_empty_database_is_brought_up_to_date(before: str) -> None:
         assert await read(connection) == {name: Counter() for name in RELATIONS}
 
 
+async def test_credits_from_before_there_were_rules_were_reported(before: str) -> None:
+    """Of records and of their observations: else the next merge would charge by rules what applications have said."""
+    async with connected(before) as connection:
+        await store(connection, [one._replace(credits_nano=n) for n, one in enumerate(calls(3))])
+        await connection.execute(
+            "INSERT INTO usage_observation SELECT r.*, r.started_at, r.id, NULL, 0, now() FROM usage_record AS r"
+        )
+        ids = await connection.fetch("SELECT id, credits_nano > 0 FROM usage_record ORDER BY id")
+        await migrate.migrate(connection)
+        for table in ("usage_record", "usage_observation"):
+            found = await connection.fetch(f"SELECT id, credits_reported FROM {table} ORDER BY id")  # noqa: S608
+            assert list(map(tuple, found)) == list(map(tuple, ids)), table
+
+
 async def test_the_list_in_the_database_is_that_of_the_queries(database: str) -> None:
     async with connected(database) as connection:
         listed = await connection.fetch("SELECT name, amount FROM usage_measure ORDER BY number")

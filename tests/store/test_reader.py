@@ -31,7 +31,8 @@ from usage_graph.question import (
     Scope,
     StringFilter,
 )
-from usage_graph.store.reader import Reader, Snapshot, open_reader
+from usage_graph.store.reader import Reader, open_reader
+from usage_graph.store.snapshot import Snapshot
 from usage_graph.store.writer import open_writer
 from usage_graph.usage import Metric, Totals, UsageRecord
 from usage_graph.window import Bucket, Window, boundaries, time_zone

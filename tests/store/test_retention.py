@@ -30,8 +30,9 @@ from usage_graph.question import (
     Scope,
     StringFilter,
 )
-from usage_graph.store.reader import Snapshot, open_reader
+from usage_graph.store.reader import open_reader
 from usage_graph.store.rollup import FAMILIES
+from usage_graph.store.snapshot import Snapshot
 from usage_graph.store.writer import Writer, open_writer
 from usage_graph.usage import Metric, Totals, UsageRecord, record_id
 from usage_graph.window import Bucket, Window, boundaries, time_zone

@@ -57,12 +57,16 @@ class Budget:
         """
         self.requested = requested
         self.check(requested)
+        self.pay(requested)
+
+    def pay(self, points: int) -> None:
+        """Take ``points``, however many one operation may cost. Raises ``RateLimited`` as ``spend`` does."""
         if self._rates is None:
             return
-        self._allowance = self._rates.take(self._who, requested)
+        self._allowance = self._rates.take(self._who, points)
         if not self._allowance.granted:
             raise RateLimited(
-                f"This operation may cost {requested} points. Of the {self._rates.per_minute} that you may spend in a "
+                f"This operation may cost {points} points. Of the {self._rates.per_minute} that you may spend in a "
                 f"minute (USAGE_GRAPH_RATE_LIMIT) {self._allowance.remaining} are left: ask again in "
                 f"{self._allowance.retry_after} seconds.",
                 cost=self.described,

@@ -39,7 +39,8 @@ from strawberry.extensions import SchemaExtension
 
 from usage_graph.errors import QueryError
 from usage_graph.graph.inputs import BetweenInput, WindowInput
-from usage_graph.graph.weights import WEIGHTS, Asked, Weight
+from usage_graph.graph.types import UsageTotals
+from usage_graph.graph.weights import QUESTION, WEIGHTS, Asked, Weight
 from usage_graph.window import Window
 
 _FREE = Weight("answers with what others have asked")
@@ -83,13 +84,17 @@ def estimate(
 
 
 class _Sum(NamedTuple):
-    """Points of a selection: those that count ``once``, and those that count for ``each`` entry of a list above it."""
+    """Points of a selection: those that count ``once``, and those that count for ``each`` entry of a list above it.
+
+    ``times``: latencies are selected, which are one more question of the field that answers the totals.
+    """
 
     once: int = 0
     each: int = 0
+    times: bool = False
 
     def plus(self, other: "_Sum") -> "_Sum":
-        return _Sum(self.once + other.once, self.each + other.each)
+        return _Sum(self.once + other.once, self.each + other.each, self.times or other.times)
 
 
 class _Walk:
@@ -102,6 +107,9 @@ class _Walk:
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
+        totals = schema.get_type(UsageTotals.__name__)
+        assert isinstance(totals, GraphQLObjectType)  # noqa: S101 (it is ours)
+        self._latency = totals.fields["latency"]
         self._known: dict[tuple[str, Window | None], _Sum] = {}
 
     def sum(self, selections: SelectionSetNode | None, parent: object, window: Window | None) -> _Sum:
@@ -130,13 +138,17 @@ class _Walk:
         field = parent.fields.get(node.name.value)
         if field is None:
             return _Sum()  # introspection: answered from the schema
+        if field is self._latency:
+            return _Sum(times=True)
         weight = WEIGHTS.get(f"{parent.name}.{node.name.value}", _FREE)
         arguments = self._arguments(field, node)
         if "window" in field.args and get_named_type(field.args["window"].type).name == _WINDOW:
             window = _window(arguments, self._now)
         below = self.sum(node.selection_set, get_named_type(field.type), window)
         if is_list_type(get_nullable_type(field.type)):
-            below = _Sum(0, below.once + below.each)
+            below = _Sum(0, below.once + below.each, below.times)
+        if weight.points and below.times:
+            below = _Sum(below.once + QUESTION, below.each)
         if weight.entries is None:
             return _Sum(weight.points).plus(below)
         entries = 0 if arguments is None else max(0, weight.entries(Asked(arguments, window)))

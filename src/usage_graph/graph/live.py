@@ -26,9 +26,14 @@ from usage_graph.graph.schema import schema
 MAX_CONNECTIONS = 1_000
 MAX_CONNECTIONS_OF_ONE = 100
 """Of one key, or of one address where there is no key."""
+MAX_NEW = 200
+MAX_NEW_OF_ONE = 20
+"""WebSockets of one address that have not said who they are: they are counted apart."""
 
 PATIENCE = 30.0
 """Seconds that a client may take to read what it is sent, before it is let go."""
+
+_FULL = "The server has no room for another connection; try again in a moment."
 
 _LOOK = 2.0
 """Seconds between looks whether a connection's key is still good."""
@@ -87,13 +92,14 @@ class Live:
         self.patience = patience
         self._events = Events(listener=listener, clock=clock, at_once=at_once, timeout=timeout)
         self._callers: Counter[str] = Counter()
+        self._new: Counter[str] = Counter()
         self._stopping = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
 
     @property
     def connections(self) -> int:
-        return self._callers.total()
+        return self._callers.total() + self._new.total()
 
     @contextmanager
     def connection(self, caller: str) -> Iterator["Place"]:
@@ -102,16 +108,28 @@ class Live:
         Raises:
             LimitExceeded: there are too many already, or the server stops.
         """
-        place = Place(self._callers, caller)
-        if self._stopping.is_set() or self.connections > MAX_CONNECTIONS:
-            place.leave()
-            raise LimitExceeded("The server has no room for another connection; try again in a moment.")
+        with self._place() as place:
+            place.take(caller)
+            yield place
+
+    @contextmanager
+    def new_connection(self, address: str) -> Iterator["Place"]:
+        """The same for one that has yet to say whose it is (``Place.take``); until then its ``address`` is known."""
+        with self._place() as place:
+            place.wait(address)
+            yield place
+
+    @contextmanager
+    def _place(self) -> Iterator["Place"]:
+        if self._stopping.is_set() or self._callers.total() >= MAX_CONNECTIONS:
+            raise LimitExceeded(_FULL)
+        place = Place(self._callers, self._new)
         self._empty.clear()
         try:
             yield place
         finally:
             place.leave()
-            if not self._callers:
+            if not self.connections:
                 self._empty.set()
 
     async def unless_stopped(self, event: asyncio.Event) -> None:
@@ -173,35 +191,57 @@ class Live:
 
 
 class Place:
-    """One connection's among those of its caller."""
+    """One connection's among those of its caller, or among the new ones of its address."""
 
-    def __init__(self, callers: Counter[str], caller: str) -> None:
+    def __init__(self, callers: Counter[str], new: Counter[str]) -> None:
         self._callers = callers
-        self._caller: str | None = None
-        self.take(caller)
+        self._new = new
+        self._taken: tuple[Counter[str], str] | None = None
+
+    def wait(self, address: str) -> None:
+        """Count it as a new one.
+
+        Raises:
+            LimitExceeded: there are too many of them.
+        """
+        if self._new.total() >= MAX_NEW:
+            raise LimitExceeded(_FULL)
+        if self._new[address] >= MAX_NEW_OF_ONE:
+            raise LimitExceeded(
+                f"There are {MAX_NEW_OF_ONE} connections of this address that have not sent connection_init; "
+                "try again in a moment."
+            )
+        self._move(self._new, address)
 
     def take(self, caller: str) -> None:
         """Count it as ``caller``'s from now on.
 
         Raises:
-            LimitExceeded: that one has too many.
+            LimitExceeded: there are too many, or that one has.
         """
-        if caller == self._caller:
+        if self._taken is not None and self._taken[0] is self._callers and self._taken[1] == caller:
             return
+        if self._callers.total() >= MAX_CONNECTIONS:
+            raise LimitExceeded(_FULL)
         if self._callers[caller] >= MAX_CONNECTIONS_OF_ONE:
             raise LimitExceeded(
                 f"There are {MAX_CONNECTIONS_OF_ONE} connections of this key or address already: end some of them."
             )
-        self.leave()
-        self._caller = caller
-        self._callers[caller] += 1
+        self._move(self._callers, caller)
 
     def leave(self) -> None:
-        if self._caller is not None:
-            self._callers[self._caller] -= 1
-            if not self._callers[self._caller]:
-                del self._callers[self._caller]
-            self._caller = None
+        if self._taken is None:
+            return
+        among, who = self._taken
+        among[who] -= 1
+        if not among[who]:
+            del among[who]
+        self._taken = None
+
+    def _move(self, among: Counter[str], who: str) -> None:
+        self.leave()
+        among[who] += 1
+        self._taken = among, who
 
 
 def _answer(asked: Asked, result: object) -> Answer:

@@ -6,7 +6,7 @@ A browser cannot send headers with a WebSocket, so the key and the project may c
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from typing import Annotated, Any
 
 import msgspec
@@ -39,7 +39,7 @@ MAX_OPERATIONS = 20
 """Operations that run at once over one connection."""
 
 _RETRY = {"retry-after": "5"}
-_INIT_TIMEOUT = 10.0
+_INIT_TIMEOUT = 3.0
 _FAREWELL = 2.0
 _MAX_REASON = 123
 """Bytes that a WebSocket has for the reason of its end."""
@@ -92,7 +92,7 @@ class Sockets:
         """One connection, from its first byte to its last."""
         scope = websocket.scope
         try:
-            with self._live.connection(_caller(scope)) as place:
+            with _place(self._live, scope) as place:
                 if PROTOCOL not in scope["subprotocols"]:
                     await websocket.accept()
                     await websocket.close(NOT_ACCEPTABLE, "Subprotocol not acceptable")
@@ -106,13 +106,17 @@ class Sockets:
             pass
 
 
-def _caller(scope: Mapping[str, Any]) -> str:
-    """Who has the connection; as long as no key was shown, its address."""
-    if is_attached(scope):
-        return caller_of(scope)
+def _place(live: Live, scope: Mapping[str, Any]) -> AbstractContextManager[Place]:
+    """Of the key in a header, where there is one; else of a connection that has yet to say whose it is.
+
+    Raises:
+        LimitExceeded: when it is entered.
+    """
+    if is_attached(scope) and grant_in(scope).key is not None:
+        return live.connection(caller_of(scope))
     unknown = dict(scope)
     attach(unknown, OPEN)
-    return caller_of(unknown)
+    return live.new_connection(caller_of(unknown))
 
 
 class _Socket:

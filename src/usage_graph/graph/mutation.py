@@ -5,6 +5,7 @@ anything is told so by an error.
 """
 
 import re
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -38,6 +39,22 @@ from usage_graph.price import OwnPrice
 Context = Info[Operation, None]
 
 _KEY_TEXT = re.compile(r"The (user|agent|label) of a key")
+
+
+def _end_of_key(operation: Operation, wanted: datetime | None) -> datetime | None:
+    """When a key ends that is to end at ``wanted``, ``None``: as late as it may.
+
+    Raises:
+        Unfit: that is past, or after the end of the key that makes it.
+    """
+    if wanted is not None and wanted <= operation.now:
+        raise unfit("expires_at", "That is past: name a time to come, or none.")
+    last = operation.grant.expires_at
+    if wanted is None or last is None:
+        return wanted or last
+    if wanted > last:
+        raise unfit("expires_at", "The key of this request ends before that: name an earlier time, or none.")
+    return wanted
 
 
 def _input(what: str) -> object:
@@ -202,14 +219,15 @@ class Mutation:
             return RemoveCreditRulePayload(user_errors=wrong.errors)
         return RemoveCreditRulePayload(credit_rule=removed)
 
-    @resolved("Make a key. It works within seconds; from the first one on, the server lets nobody in who shows none.")
+    @resolved(
+        "Make a key. It works within seconds; from the first one on, the server lets nobody in who shows none. It "
+        "does not outlive the key that makes it: without `expiresAt` it ends when that one does, if ever."
+    )
     async def create_key(self, info: Context, input: Annotated[CreateKeyInput, _input("The key.")]) -> CreateKeyPayload:
         administration = info.context.administration
         try:
             project = project_of(info.context, all_projects=input.all_projects)
-            expires_at = given(input.expires_at)
-            if expires_at is not None and expires_at <= info.context.now:
-                raise unfit("expires_at", "That is past: name a time to come, or none.")
+            expires_at = _end_of_key(info.context, given(input.expires_at))
             key, secret = await administration.create_key(
                 access=input.access,
                 project=project,

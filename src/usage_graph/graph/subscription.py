@@ -86,6 +86,7 @@ class Subscription:
     ) -> AsyncIterator[Event]:
         chosen = given(filter)
         conditions = chosen.conditions() if chosen else question.Filter()
+        _scope(info.context, conditions)  # what is wrong with the filter is said at once
         return _additions(info, conditions)
 
 
@@ -125,12 +126,17 @@ def _shown(record: Record, _: Operation) -> UsageRecord:
     return UsageRecord.of(record)
 
 
+def _scope(operation: Operation, conditions: question.Filter) -> question.Scope:
+    """All the time there is; raises ``UnknownAttribute``."""
+    return operation.scope(EPOCH, datetime.max.replace(tzinfo=UTC), conditions)
+
+
 async def _found(info: Context, keys: Sequence[tuple[datetime, int]], conditions: question.Filter) -> list[Record]:
     """Those of ``keys`` that are there and that the caller wants and may see."""
     while True:
         try:
             async with info.root_value.operation(info.context) as operation:
-                scope = operation.scope(EPOCH, datetime.max.replace(tzinfo=UTC), conditions)
+                scope = _scope(operation, conditions)
                 found = await operation.ask(Snapshot.records_by_id, scope.project, tuple(keys), filter=scope.filter)
                 return [record for record in found if record is not None]
         except (QueryUnavailable, QueryTimeout):

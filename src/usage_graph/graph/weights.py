@@ -8,6 +8,9 @@ from usage_graph.window import Bucket, Window, choose_bucket, most_points
 
 QUESTION = 100
 """Points of a question to the database."""
+EXPORT = 10 * QUESTION
+"""Points of an export, besides those of its document: it reads all there is, counts it first, and has a connection for
+as long as its client reads. How much that is shows only afterwards, so each pays the same."""
 
 
 class Asked(NamedTuple):

@@ -114,21 +114,28 @@ class Announcer:
 
     async def send(self) -> None:
         """Tell what waits. Never raises but when cancelled."""
-        told = [text for project, one in self._waiting.items() for text in payloads(project, one.keys, one.omitted)]
-        told += payloads("", [], 0) if self._everything else ()
+        waiting, everything = self._waiting, self._everything
         self._waiting, self._keys, self._everything = {}, 0, False
         self._told.clear()
-        if not told:
-            return
         try:
-            await self._pool.execute(query("add_notifications"), CHANNEL, told, timeout=_TIMEOUT)
+            told = [text for project, one in waiting.items() for text in payloads(project, one.keys, one.omitted)]
+            told += payloads("", [], 0) if everything else ()
+            if told:
+                await self._pool.execute(query("add_notifications"), CHANNEL, told, timeout=_TIMEOUT)
         except _AWAY as error:
             if not self._away:
                 _log.warning("live updates wait for the database: %s", error or type(error).__name__)
-            self._away = self._everything = True
-            self._told.set()
+            self._put_off()
+        except Exception:  # whatever it was: what comes later must be told of, too
+            if not self._away:
+                _log.exception("live updates were interrupted")
+            self._put_off()
         else:
             self._away = False
+
+    def _put_off(self) -> None:
+        self._away = self._everything = True
+        self._told.set()
 
     async def _keep_going(self) -> None:
         while True:

@@ -138,17 +138,17 @@ class Listener:
             self._hears.set()
             self._away = False
             self._tell_all()
+            clock = asyncio.get_running_loop().time
+            look = clock() + _HEARTBEAT
             while self._feeds:
-                try:
-                    async with asyncio.timeout(_HEARTBEAT):
+                # Whoever subscribes meanwhile does not put the look off.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(look):
                         await self._nudged.wait()
-                except TimeoutError:
-                    pass
-                else:
-                    self._nudged.clear()
-                    if not connection.is_closed():
-                        continue
-                await connection.execute("SELECT", timeout=_TIMEOUT)
+                self._nudged.clear()
+                if connection.is_closed() or clock() >= look:
+                    await connection.execute("SELECT", timeout=_TIMEOUT)
+                    look = clock() + _HEARTBEAT
         finally:
             self._hears.clear()
             with suppress(*_AWAY):

@@ -1,371 +1,23 @@
-"""Answering questions about usage, exactly, from the smallest relations that can."""
+"""Opening states of the database to put questions to, over a pool of connections."""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
-from datetime import datetime
 
 import asyncpg
 
 from usage_graph.config import EngineChoice
-from usage_graph.conversations import Conversation, ConversationOrder, ConversationPage, ConversationRequest
-from usage_graph.credits import CreditUsage
-from usage_graph.errors import QueryTimeout, QueryUnavailable
-from usage_graph.health import IngestHealth, health_of
-from usage_graph.question import (
-    Breakdown,
-    By,
-    Consumer,
-    ConsumerKind,
-    Dimension,
-    DimensionValue,
-    Filter,
-    Freshness,
-    PageRequest,
-    RecordOrder,
-    RecordPage,
-    Scope,
-    Series,
-    UnpricedModel,
-)
+from usage_graph.errors import QueryUnavailable
 from usage_graph.store import migrate
-from usage_graph.store.breakdown import breakdown_of, list_values, rank_groups, split_by, sum_groups
-from usage_graph.store.cells import SUMS, WEIGHT, Parameters, cells, conditions
 from usage_graph.store.connect import UNREACHABLE, Connection, Pool, open_pool
-from usage_graph.store.conversations import count_conversations, read_conversations
-from usage_graph.store.exporting import COUNT_PATIENCE, stream_conversations, stream_scope, within
-from usage_graph.store.histograms import NO_TIMES, Times, read_times, with_times
-from usage_graph.store.keyset import keep
-from usage_graph.store.ledger import credit_usage
-from usage_graph.store.pages import COLUMNS, list_page
-from usage_graph.store.rows import counts_of, points_of, record_of, split_series, totals_of
-from usage_graph.store.sql import query
-from usage_graph.usage import SUMMED, Metric, Totals, UsageRecord
+from usage_graph.store.snapshot import Snapshot, explained
 
 _log = logging.getLogger("usage_graph.store")
 
 _ACQUIRE_TIMEOUT = 10.0
 _LEAVE_TIMEOUT = 2.0
 """Seconds that the database has to take back a connection before it is cut: an answer may be waiting for it."""
-
-_ITEM_COLUMNS = ("conversation", "agent", "item_name")
-_ITEM_KEY = "coalesce(c.conversation, c.agent, c.item_name)"
-_ITEM_DIMENSION = (
-    "CASE WHEN c.conversation IS NOT NULL THEN 'conversation' WHEN c.agent IS NOT NULL THEN 'agent' ELSE 'name' END"
-)
-
-
-class Snapshot:
-    """One view of the database: whatever is asked of it is answered as of one moment.
-
-    Calls may overlap; they run one after another on the one connection. Sums reach back as far as rollups know them,
-    lists of records only as far as records are kept.
-
-    Every method raises ``QueryTimeout`` or ``QueryUnavailable``; those that sum, ``BeforeRecords``.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._lock = asyncio.Lock()
-        self._retention: list[asyncpg.Record] = []
-        self._retention_lock = asyncio.Lock()
-
-    async def _fetch(self, sql: str, *values: object) -> list[asyncpg.Record]:
-        async with self._turn():
-            return await self._connection.fetch(sql, *values)
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        async with self._lock:
-            with _explained():
-                yield
-
-    async def kept_since(self) -> datetime | None:
-        """Since when records are kept, ``None``: since ever. Read once, when it is first needed."""
-        async with self._retention_lock:
-            if not self._retention:
-                self._retention = await self._fetch(query("get_retention"))
-        since: datetime | None = self._retention[0]["kept_since"]
-        return since
-
-    async def _kept(self, scope: Scope) -> Scope:
-        """What there are records of in ``scope``."""
-        since = await self.kept_since()
-        return scope if since is None or since <= scope.start else replace(scope, start=min(since, scope.end))
-
-    async def totals(self, scope: Scope, *, latency: bool = False) -> Totals:
-        """Sums over all calls of ``scope``; here and below with histograms of their times where ``latency``."""
-        parameters = Parameters()
-        kept_since = await self.kept_since()
-        sql = query("sum_totals").format(sums=SUMS, cells=cells(scope, parameters, kept_since=kept_since))
-        (row,) = await self._fetch(sql, *parameters.values)
-        times = await read_times(self._fetch, scope, kept_since=kept_since) if latency else NO_TIMES
-        return times.added_to(totals_of(row))
-
-    async def series(
-        self,
-        scope: Scope,
-        bounds: Sequence[datetime],
-        *,
-        by: By | None,
-        metric: Metric,
-        top: int,
-        latency: bool = False,
-    ) -> Series:
-        """Sums between each two of ``bounds`` (ascending, covering the scope); the ``top`` groups of ``by`` apart."""
-        parameters = Parameters()
-        width = len(bounds) - 1
-        thresholds = parameters.add(list(bounds[:-1]))
-        kept_since = await self.kept_since()
-        if by is None:
-            sql = query("sum_series").format(
-                bounds=thresholds,
-                sums=SUMS,
-                cells=cells(scope, parameters, bounds=bounds, kept_since=kept_since),
-            )
-            rows = await self._fetch(sql, *parameters.values)
-            times = await read_times(self._fetch, scope, bounds=bounds, kept_since=kept_since) if latency else NO_TIMES
-            found = ((row["point"], times.added_to(totals_of(row), point=row["point"])) for row in rows)
-            return Series(points_of(width, found), [], None)
-        columns, attributes, (key,) = split_by([by])
-        sql = query("sum_series_by").format(
-            bounds=thresholds,
-            sums=SUMS,
-            key=key,
-            weight=WEIGHT[metric].format(over="OVER (PARTITION BY c.key)"),
-            top=parameters.add(top),
-            cells=cells(
-                scope, parameters, columns=columns, attributes=attributes, bounds=bounds, kept_since=kept_since
-            ),
-        )
-        rows = await self._fetch(sql, *parameters.values)
-        times = await self._times(scope, (by,), rows, bounds=bounds) if latency else NO_TIMES
-        return split_series(width, rows, metric, times)
-
-    async def _times(
-        self, scope: Scope, by: Sequence[By], rows: Sequence[asyncpg.Record], *, bounds: Sequence[datetime] = ()
-    ) -> Times:
-        """The histograms of the groups in ``rows``, one after another by rank, and of all others."""
-        columns, attributes, names = split_by(by)
-        key, then_key = (*(f"c.{name}" for name in names), "NULL::text")[:2]
-        groups = {row["rank"]: (row["key"], row["then_key"] if len(by) > 1 else None) for row in rows if row["rank"]}
-        return await read_times(
-            self._fetch,
-            scope,
-            kept_since=await self.kept_since(),
-            columns=columns,
-            attributes=attributes,
-            key=key,
-            then_key=then_key,
-            groups=[groups[rank] for rank in sorted(groups)],
-            bounds=bounds,
-        )
-
-    async def breakdown(
-        self,
-        scope: Scope,
-        *,
-        by: tuple[By, ...],
-        metric: Metric,
-        first: int,
-        previous: Scope | None = None,
-        latency: bool = False,
-    ) -> Breakdown:
-        """Sums per value of ``by``, one dimension or two: the ``first`` by ``metric``, ties by key, and the rest.
-
-        With ``previous`` also what the same groups, and all others, come to in that scope.
-        """
-        kept_since = await self.kept_since()
-        ranked = rank_groups(scope, by, metric=metric, first=first, kept_since=kept_since)
-        rows = await self._fetch(ranked.sql, *ranked.values)
-        times = await self._times(scope, by, rows) if latency else NO_TIMES
-        if previous is None:
-            return breakdown_of(rows, metric, times=times)
-        groups = [(row["key"], row["then_key"]) for row in rows if row["rank"] is not None]
-        before = sum_groups(previous, by, groups, kept_since=kept_since)
-        previously = await self._fetch(before.sql, *before.values)
-        previous_times = await self._times(previous, by, rows) if latency else NO_TIMES
-        return breakdown_of(rows, metric, previously, times, previous_times)
-
-    async def dimension_values(self, scope: Scope, *, by: By, prefix: str, first: int) -> list[DimensionValue]:
-        """The ``first`` values that begin with ``prefix``, whatever its letter case: most calls first, ties by value.
-
-        Calls without a value count for none.
-        """
-        listed = list_values(scope, by, prefix=prefix, first=first, kept_since=await self.kept_since())
-        rows = await self._fetch(listed.sql, *listed.values) if listed else []
-        return [DimensionValue(row["value"], row["calls"]) for row in rows]
-
-    async def consumers(
-        self, scope: Scope, *, kind: ConsumerKind, metric: Metric, first: int, latency: bool = False
-    ) -> list[Consumer]:
-        """The ``first`` consumers by ``metric``, ties by key; shares are of all calls of ``scope``."""
-        parameters = Parameters()
-        of_item = kind is ConsumerKind.ITEM
-        columns = _ITEM_COLUMNS if of_item else (kind.value,)
-        titles = await self._kept(scope)
-        key = _ITEM_KEY if of_item else f"c.{kind.value}"
-        dimension = _ITEM_DIMENSION if of_item else f"'{kind.value}'"
-        sql = query("sum_consumers").format(
-            sums=SUMS,
-            measures=", ".join(f"c.{measure}" for measure in SUMMED),
-            key=key,
-            dimension=dimension,
-            weight=WEIGHT[metric].format(over=""),
-            first=parameters.add(first),
-            cells=cells(scope, parameters, columns=(*columns, "source"), kept_since=await self.kept_since()),
-            project=(project := parameters.add(titles.project)),
-            start=parameters.add(titles.start),
-            end=parameters.add(titles.end),
-            bound=" AND ".join(conditions(scope.bound, parameters, project=project, of_records=True)) or "true",
-        )
-        *rows, whole_row = await self._fetch(sql, *parameters.values)
-        whole = totals_of(whole_row)
-        times = NO_TIMES
-        if latency:
-            times = await read_times(
-                self._fetch,
-                scope,
-                kept_since=await self.kept_since(),
-                columns=(*columns, "source"),
-                key=key,
-                then_key=dimension,
-                groups=[(row["key"], row["dimension"]) for row in rows],
-            )
-        return [
-            Consumer(
-                key=row["key"],
-                dimension=Dimension(row["dimension"]),
-                label=row["label"],
-                source=row["source"],
-                totals=(totals := times.added_to(totals_of(row), rank=row["rank"])),
-                share=totals.share_of(whole, metric),
-            )
-            for row in rows
-        ]
-
-    async def unpriced_models(self, scope: Scope, *, first: int) -> list[UnpricedModel]:
-        """The ``first`` models with calls whose cost is unknown: most such calls first, then tokens, then names."""
-        parameters = Parameters()
-        sql = query("sum_unpriced_models").format(
-            first=parameters.add(first),
-            cells=cells(
-                scope,
-                parameters,
-                columns=("model", "provider"),
-                measures=("calls", "unpriced_calls", "unpriced_input_tokens", "unpriced_output_tokens"),
-                kept_since=await self.kept_since(),
-            ),
-        )
-        return [
-            UnpricedModel(
-                model=row["model"],
-                provider=row["provider"],
-                calls=row["calls"],
-                all_calls=row["all_calls"],
-                input_tokens=row["input_tokens"],
-                output_tokens=row["output_tokens"],
-                share=row["calls"] / row["whole"],
-            )
-            for row in await self._fetch(sql, *parameters.values)
-        ]
-
-    async def records(self, scope: Scope, *, order: RecordOrder, page: PageRequest) -> RecordPage:
-        """One page of the scope's records in ``order``."""
-        statement = list_page(await self._kept(scope), order, page)
-        rows = await self._fetch(statement.sql, *statement.values)
-        records = [record_of(row, skip=1) for row in rows if row["project"] is not None]
-        return RecordPage(*keep(records, statement, beyond=rows[0]["beyond"]))
-
-    async def record_count(self, scope: Scope) -> int:
-        """How many records ``scope`` has."""
-        parameters = Parameters()
-        inner = cells(await self._kept(scope), parameters, measures=("calls",), kept_since=await self.kept_since())
-        (row,) = await self._fetch(query("sum_calls").format(cells=inner), *parameters.values)
-        calls: int = row["calls"]
-        return calls
-
-    async def expected_records(self, scope: Scope) -> int | None:
-        """How many records ``stream_records`` answers; ``None`` where counting them takes too long."""
-        parameters = Parameters()
-        kept_since = await self.kept_since()
-        inner = cells(await self._kept(scope), parameters, measures=("calls",), kept_since=kept_since)
-        sql = query("sum_calls").format(cells=inner)
-        async with self._turn():
-            return await within(
-                self._connection, COUNT_PATIENCE, lambda: self._connection.fetchval(sql, *parameters.values)
-            )
-
-    async def stream_records(self, scope: Scope) -> AsyncGenerator[list[UsageRecord], None]:
-        """All of the scope's records, oldest first, a portion at a time; as long as the snapshot is open."""
-        return stream_scope(self._connection, await self._kept(scope), self._turn)
-
-    async def expected_conversations(self, scope: Scope, *, search: str | None = None) -> int | None:
-        """How many conversations ``stream_conversations`` answers; ``None`` where counting them takes too long."""
-        kept_since = await self.kept_since()
-        async with self._turn():
-            return await within(
-                self._connection,
-                COUNT_PATIENCE,
-                lambda: count_conversations(self._connection.fetch, scope, search, kept_since),
-            )
-
-    async def stream_conversations(
-        self, scope: Scope, *, search: str | None = None
-    ) -> AsyncGenerator[list[Conversation], None]:
-        """The scope's conversations in the order in which they began, a portion at a time; as ``stream_records``."""
-        return stream_conversations(self._connection, scope, search, await self.kept_since(), self._turn)
-
-    async def records_by_id(
-        self, project: str, ids: Sequence[tuple[datetime, int]], *, filter: Filter
-    ) -> list[UsageRecord | None]:
-        """The records of ``project`` that started then, have that id and meet ``filter``, in the order of ``ids``."""
-        if not ids:
-            return []
-        since = await self.kept_since()
-        kept = [id for id in ids if since is None or id[0] >= since]
-        parameters = Parameters()
-        placeholder = parameters.add(project)
-        parameters.add([start for start, _ in kept])
-        parameters.add([number for _, number in kept])
-        where = conditions(filter, parameters, project=placeholder, of_records=True)
-        sql = query("get_records").format(columns=COLUMNS, where=" AND ".join(where) or "true")
-        rows = await self._fetch(sql, *parameters.values)
-        found = {(record.started_at, record.id): record for record in map(record_of, rows)}
-        return [found.get(key) for key in ids]
-
-    async def conversations(
-        self,
-        scope: Scope,
-        *,
-        order: ConversationOrder,
-        page: ConversationRequest,
-        search: str | None = None,
-        latency: bool = False,
-    ) -> ConversationPage:
-        """One page of the conversations with calls in the scope; ``search``: a text in title, agent, user or id."""
-        kept_since = await self.kept_since()
-        found = await read_conversations(self._fetch, scope, order, page, search, kept_since)
-        return await with_times(self._fetch, scope, found, kept_since) if latency else found
-
-    async def conversation_count(self, scope: Scope, *, search: str | None = None) -> int:
-        """How many conversations have calls in the scope, and ``search`` as above."""
-        return await count_conversations(self._fetch, scope, search, await self.kept_since())
-
-    async def credit_usage(self, scope: Scope) -> CreditUsage:
-        """What the calls of ``scope`` consumed, and what of it the plans of its project did not include."""
-        return await credit_usage(self._fetch, scope, await self.kept_since())
-
-    async def freshness(self, project: str) -> Freshness:
-        """Through when the records of ``project``, and their rollups, are there."""
-        (row,) = await self._fetch(query("get_freshness"), project)
-        return Freshness(*row)
-
-    async def ingest_health(self, project: str) -> IngestHealth:
-        """What became of everything that was sent to ``project``, as far as servers have said so here."""
-        return health_of(counts_of(await self._fetch(query("list_ingest"), project)))
 
 
 class Reader:
@@ -383,7 +35,7 @@ class Reader:
         """
         async with self._connection() as connection:
             transaction = connection.transaction(isolation="repeatable_read", readonly=True)
-            with _explained():
+            with explained():
                 await transaction.start()
             try:
                 yield Snapshot(connection)
@@ -400,13 +52,13 @@ class Reader:
             MigrationError: it does not fit this program, or not ``choice``.
         """
         async with self._connection() as connection:
-            with _explained():
+            with explained():
                 return await migrate.inspect(connection, choice)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
         try:
-            with _explained():
+            with explained():
                 connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT)
         except QueryUnavailable as error:
             if isinstance(error.__cause__, TimeoutError) and not self._pool.get_idle_size():
@@ -419,20 +71,6 @@ class Reader:
         finally:
             with _given_up():
                 await self._pool.release(connection, timeout=_LEAVE_TIMEOUT)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turns the driver's failures into those of this project; what it cannot explain goes on as it is."""
-    try:
-        yield
-    except asyncpg.QueryCanceledError as error:
-        raise QueryTimeout(
-            "The question took too long. Ask for a shorter window, fewer filters, or a larger bucket."
-        ) from error
-    except UNREACHABLE as error:
-        _log.warning("a query was not answered: %s: %s", type(error).__name__, error)
-        raise QueryUnavailable("The database cannot answer now; ask again in a moment.") from error
 
 
 @contextmanager

@@ -791,11 +791,7 @@ AS $function$
          INSERT INTO usage_conversation AS kept (
              project, conversation, first_at, last_at, title, agent, channel, user_id
          )
-         SELECT r.project, r.conversation, min(r.started_at), max(r.started_at), (array_agg((r.started_at, r.id, r.title)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
-                  FILTER (WHERE r.title IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.agent)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
-                  FILTER (WHERE r.agent IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.channel)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
-                  FILTER (WHERE r.channel IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.user_id)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
-                  FILTER (WHERE r.user_id IS NOT NULL))[1]
+         SELECT r.project, r.conversation, min(r.started_at), max(r.started_at), (max(ARRAY[(r.started_at, r.id, r.title)::usage_quote]) FILTER (WHERE r.title IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.agent)::usage_quote]) FILTER (WHERE r.agent IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.channel)::usage_quote]) FILTER (WHERE r.channel IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.user_id)::usage_quote]) FILTER (WHERE r.user_id IS NOT NULL))[1]
          FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
              coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
          FROM added AS r WHERE r.conversation IS NOT NULL) AS r
@@ -829,11 +825,7 @@ AS $function$
          INSERT INTO usage_conversation AS kept (
              project, conversation, first_at, last_at, title, agent, channel, user_id
          )
-         SELECT r.project, r.conversation, min(r.started_at), max(r.started_at), (array_agg((r.started_at, r.id, r.title)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
-                  FILTER (WHERE r.title IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.agent)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
-                  FILTER (WHERE r.agent IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.channel)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
-                  FILTER (WHERE r.channel IS NOT NULL))[1], (array_agg((r.started_at, r.id, r.user_id)::usage_quote ORDER BY r.started_at DESC, r.id DESC)
-                  FILTER (WHERE r.user_id IS NOT NULL))[1]
+         SELECT r.project, r.conversation, min(r.started_at), max(r.started_at), (max(ARRAY[(r.started_at, r.id, r.title)::usage_quote]) FILTER (WHERE r.title IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.agent)::usage_quote]) FILTER (WHERE r.agent IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.channel)::usage_quote]) FILTER (WHERE r.channel IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.user_id)::usage_quote]) FILTER (WHERE r.user_id IS NOT NULL))[1]
          FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
              coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
          FROM added AS r WHERE r.conversation IS NOT NULL EXCEPT SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
@@ -1286,30 +1278,47 @@ BEGIN
         END IF;
     END LOOP;
 
+    -- Only its first and its last call say when a conversation was. Which is that now, the index of its calls knows:
+    -- turns may be very many, and are looked through only where all calls that are kept have gone.
     FOR known IN
-        SELECT k.project, k.conversation, k.first_at, min(t.first_at) AS first_turn, max(t.last_at) AS last_turn
-        FROM (
-            SELECT DISTINCT gone.project, gone.conversation
-            FROM unnest(projects, conversations, starts, left_turn) AS gone (project, conversation, started_at, left_turn)
-            WHERE gone.left_turn AND gone.started_at >= since
-        ) AS touched
+        SELECT DISTINCT k.project, k.conversation, k.first_at, k.last_at
+        FROM unnest(projects, conversations, starts, left_turn) AS gone (project, conversation, started_at, left_turn)
         INNER JOIN usage_conversation AS k
-            ON k.project = touched.project AND k.conversation = touched.conversation
-        LEFT JOIN usage_turn AS t ON t.project = touched.project AND t.conversation = touched.conversation
-        GROUP BY k.project, k.conversation
+            ON k.project = gone.project AND k.conversation = gone.conversation
+                AND gone.started_at IN (k.first_at, k.last_at)
+        WHERE gone.left_turn AND gone.started_at >= since
         ORDER BY k.project, k.conversation
     LOOP
+        last := (
+            SELECT r.started_at FROM usage_record AS r
+            WHERE r.project = known.project AND r.conversation = known.conversation
+                AND r.started_at >= greatest(known.first_at, since) AND r.started_at <= known.last_at
+            ORDER BY r.started_at DESC, r.id DESC
+            LIMIT 1
+        );
         IF known.first_at < since THEN
-            known.first_turn := least(known.first_turn, known.first_at);
-            known.last_turn := greatest(known.last_turn, known.first_at);
+            first := known.first_at;
+            last := coalesce(last, (
+                SELECT greatest(max(CASE WHEN t.last_at < since THEN t.last_at ELSE t.first_at END), known.first_at)
+                FROM usage_turn AS t
+                WHERE t.project = known.project AND t.conversation = known.conversation AND t.first_at < since
+            ));
+        ELSE
+            first := (
+                SELECT r.started_at FROM usage_record AS r
+                WHERE r.project = known.project AND r.conversation = known.conversation
+                    AND r.started_at >= known.first_at AND r.started_at <= last
+                ORDER BY r.started_at, r.id
+                LIMIT 1
+            );
         END IF;
-        IF known.first_turn IS NULL THEN
+        IF first IS NULL THEN
             DELETE FROM usage_conversation AS k
             WHERE k.project = known.project AND k.conversation = known.conversation;
         ELSE
-            UPDATE usage_conversation AS k SET first_at = known.first_turn, last_at = known.last_turn
+            UPDATE usage_conversation AS k SET first_at = first, last_at = last
             WHERE k.project = known.project AND k.conversation = known.conversation
-                AND (k.first_at, k.last_at) <> (known.first_turn, known.last_turn);
+                AND (k.first_at, k.last_at) <> (first, last);
         END IF;
     END LOOP;
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from typing import Any, Self
 
@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from usage_graph.errors import Forbidden, FormatUnavailable, QueryError, QueryUnavailable
+from usage_graph.config import EXPORT_TIMEOUT
+from usage_graph.errors import Forbidden, FormatUnavailable, QueryError, QueryTimeout
 from usage_graph.grant import Access, grant_in
 from usage_graph.graph import failures
 from usage_graph.graph.budget import Budgets
@@ -21,13 +22,15 @@ from usage_graph.graph.export import parameters
 from usage_graph.graph.export.columns import Column, values_of
 from usage_graph.graph.export.formats import MEDIA_TYPES, Csv, Encoder, Format, Ndjson
 from usage_graph.graph.export.parameters import Asked, Table
+from usage_graph.graph.export.places import Places
 from usage_graph.graph.export.response import Sending
 from usage_graph.graph.export.tables import COLUMNS, ExportOperation, NotAsked, Opened, open_table
 from usage_graph.graph.live import KEYS_IN_SCOPE, Keys
 from usage_graph.graph.operation import Reader
+from usage_graph.rate import caller_of
 from usage_graph.usage import DEFAULT_PROJECT, PROJECT_HEADER, project_in
 
-MAX_AT_ONCE = 2
+MAX_AT_ONCE = 4
 """Exports that one server makes at the same time: each holds a connection and a view of the database."""
 PATIENCE = 60.0
 """Seconds after which a client that reads nothing is given up."""
@@ -40,6 +43,7 @@ _STATUS = {
     "BEFORE_RECORDS": 422,
     "LIMIT_EXCEEDED": 422,
     "TOO_MANY_POINTS": 422,
+    "RATE_LIMITED": 429,
     "INTERNAL": 500,
     "FORMAT_UNAVAILABLE": 501,
     "UNAVAILABLE": 503,
@@ -74,7 +78,7 @@ class Refused(Exception):
         else:
             errors = [failures.internal(error, "an export")]
         status = _STATUS.get(errors[0]["extensions"]["code"], 400)
-        return cls(status, errors, _RETRY_AFTER if status == 503 else None)
+        return cls(status, errors, _RETRY_AFTER if status in (429, 503) else None)
 
     @property
     def response(self) -> Response:
@@ -89,19 +93,22 @@ def routes(
     budgets: Budgets | None = None,
     at_once: int = MAX_AT_ONCE,
     patience: float = PATIENCE,
+    timeout: float = EXPORT_TIMEOUT,
 ) -> list[BaseRoute]:
     """The routes of exports. ``reader`` is theirs alone, or questions would wait for them.
 
     ``clock`` gives the aware instant that windows end at; ``declared`` are the attributes that can be asked for;
-    ``budgets`` are those of GraphQL. The door before them has noted the caller's grant.
+    ``budgets`` are those of GraphQL. ``timeout``: seconds that one export may take, however fast its client reads. The
+    door before them has noted the caller's grant.
     """
     exports = Exports(
         reader=reader,
         clock=clock,
         declared=declared,
         budgets=budgets or Budgets(),
-        at_once=at_once,
+        places=Places(at_once),
         patience=patience,
+        timeout=timeout,
     )
     return [Route("/export/{table}", exports)]
 
@@ -116,15 +123,17 @@ class Exports:
         clock: Callable[[], datetime],
         declared: tuple[str, ...],
         budgets: Budgets,
-        at_once: int,
+        places: Places,
         patience: float,
+        timeout: float,
     ) -> None:
         self._reader = reader
         self._clock = clock
         self._declared = declared
         self._budgets = budgets
-        self._free = at_once
+        self._places = places
         self._patience = patience
+        self._timeout = timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, sending = Request(scope, receive), Sending(send, patience=self._patience)
@@ -143,8 +152,9 @@ class Exports:
         asked, operation = self._asked(request)
         columns = COLUMNS[asked.table]
         encoder = _encoder(asked, columns)
-        with self._slot():
-            async with operation:
+        with self._places.taken(caller_of(request.scope)):
+            # The deadline within the operation: giving the connection back is not cut short by it.
+            async with operation, _deadline(self._timeout):
                 opened = await open_table(operation, asked)
                 headers = _headers(asked, opened)
                 if request.method == "HEAD":
@@ -184,19 +194,28 @@ class Exports:
             now=now,
             grant=grant,
             declared=self._declared,
-            budget=self._budgets.of(request.scope),
+            purse=self._budgets.of(request.scope),
         )
         return asked, operation
 
-    @contextmanager
-    def _slot(self) -> Iterator[None]:
-        if not self._free:
-            raise QueryUnavailable("As many exports as may be at once are being made; ask again when one has ended.")
-        self._free -= 1
-        try:
+
+@asynccontextmanager
+async def _deadline(seconds: float) -> AsyncIterator[None]:
+    """Until an export is read, its transaction locks the tables that it reads: others may wait for these.
+
+    Raises:
+        QueryTimeout: the export is not read to its end within ``seconds``.
+    """
+    try:
+        async with asyncio.timeout(seconds) as deadline:
             yield
-        finally:
-            self._free += 1
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise QueryTimeout(
+            f"The export took longer than {seconds:g} seconds, which is all that one may take "
+            "(USAGE_GRAPH_EXPORT_TIMEOUT): ask for a shorter window, or for one part of it after another."
+        ) from None
 
 
 def _check_key(scope: Scope) -> None:

@@ -9,11 +9,14 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from strawberry.types.graphql import OperationType
 
+from usage_graph.grant import Grant
 from usage_graph.graph import failures
+from usage_graph.graph.budget import Budget
 from usage_graph.graph.export.columns import CONVERSATIONS, RECORDS, SERIES, Column, SeriesRow
 from usage_graph.graph.export.parameters import Asked, Table
-from usage_graph.graph.operation import Operation, Snapshot
+from usage_graph.graph.operation import Operation, Reader, Snapshot
 from usage_graph.graph.schema import schema
+from usage_graph.graph.weights import EXPORT
 from usage_graph.question import Filter, Scope, Series
 from usage_graph.usage import Totals
 
@@ -71,14 +74,31 @@ class NotAsked(Exception):
 
 
 class ExportOperation(Operation):
-    """An operation that remembers what it was about: an export goes on where GraphQL's answer ends."""
+    """An operation that remembers what it was about: an export goes on where GraphQL's answer ends.
+
+    ``purse`` is the caller's budget. It pays for the document and the export at once, when it is known what is asked:
+    what is refused for its arguments costs nothing, and nobody pays for half of it.
+    """
 
     asked: Scope
     series: Series
     bounds: Sequence[datetime]
 
+    def __init__(
+        self, *, reader: Reader, project: str, now: datetime, grant: Grant, declared: tuple[str, ...], purse: Budget
+    ) -> None:
+        document = Budget(limit=purse.limit)
+        super().__init__(reader=reader, project=project, now=now, grant=grant, declared=declared, budget=document)
+        self.purse = purse
+
     def scope(self, start: datetime, end: datetime, filter_: Filter | None = None) -> Scope:
+        """As an operation's; ``usage`` asks for it once, before anything is asked of the database.
+
+        Raises:
+            RateLimited: the caller may not spend now what the export costs.
+        """
         self.asked = super().scope(start, end, Filter() if filter_ is None else filter_)
+        self.purse.pay(EXPORT + (self.budget.requested or 0))
         return self.asked
 
     async def ask(
@@ -120,7 +140,7 @@ async def open_table(operation: ExportOperation, asked: Asked) -> Opened:
         errors = failures.formatted(result.errors, executed=True)
         raise NotAsked(
             [failures.refusal(_plain(error["message"]), error["extensions"]["code"]) for error in errors],
-            retry_after=operation.budget.retry_after,
+            retry_after=operation.purse.retry_after,
         )
     if asked.table is Table.SERIES:
         rows = _series_rows(operation, asked.variables.get("by"), asked.variables.get("attribute"))

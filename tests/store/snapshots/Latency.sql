@@ -1,0 +1,382 @@
+SELECT usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
+FROM (SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
+FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+UNION ALL
+SELECT in_span.*
+FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
+FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT in_span.*
+FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
+FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
+UNION ALL
+SELECT r.started_at AS at, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+
+;
+
+-- The first groups by weight, then the rest as one row whose rank is null.
+WITH grouped AS (
+    SELECT c.model AS key, NULL::text AS then_key, usage_sum(c.calls)  AS weight, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
+    FROM (SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
+FROM usage_by_model_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
+UNION ALL
+SELECT in_span.*
+FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
+FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT in_span.*
+FROM unnest($7::timestamptz[], $8::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.model, r.calls, r.failed_calls, r.unpriced_calls, r.unmeasured_calls, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.credits_nano, r.duration_us, r.suspect_calls, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
+FROM usage_by_model_15m($2::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz
+UNION ALL
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int AS unmeasured_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cache_read_tokens, 0) AS cache_read_tokens, coalesce(r.cache_write_tokens, 0) AS cache_write_tokens, coalesce(r.reasoning_tokens, 0) AS reasoning_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano, r.duration_us AS duration_us, r.suspect::int AS suspect_calls, coalesce(r.cache_write_1h_tokens, 0) AS cache_write_1h_tokens, coalesce(r.input_cost_nano, 0) AS input_cost_nano, coalesce(r.cache_read_cost_nano, 0) AS cache_read_cost_nano, coalesce(r.cache_write_cost_nano, 0) AS cache_write_cost_nano, coalesce(r.output_cost_nano, 0) AS output_cost_nano, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $11::timestamptz AND r.started_at < $12::timestamptz) AS c
+    GROUP BY 1, 2
+),
+
+ranked AS (
+    SELECT *, row_number() OVER (ORDER BY weight DESC NULLS LAST, key NULLS LAST, then_key NULLS LAST) AS rank
+    FROM grouped
+)
+
+SELECT
+    CASE WHEN c.rank <= $1 THEN c.rank END AS rank,
+    CASE WHEN c.rank <= $1 THEN c.key END AS key,
+    CASE WHEN c.rank <= $1 THEN c.then_key END AS then_key,
+    usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.unmeasured_calls) AS unmeasured_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cache_read_tokens) AS cache_read_tokens, usage_sum(c.cache_write_tokens) AS cache_write_tokens, usage_sum(c.reasoning_tokens) AS reasoning_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, usage_sum(c.suspect_calls) AS suspect_calls, usage_sum(c.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(c.input_cost_nano) AS input_cost_nano, usage_sum(c.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(c.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(c.output_cost_nano) AS output_cost_nano, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
+FROM ranked AS c
+GROUP BY 1, 2, 3
+ORDER BY 1 NULLS LAST
+
+;
+
+WITH RECURSIVE typeinfo_tree(
+    oid, ns, name, kind, basetype, elemtype, elemdelim,
+    range_subtype, attrtypoids, attrnames, depth)
+AS (
+    SELECT
+        ti.oid, ti.ns, ti.name, ti.kind, ti.basetype,
+        ti.elemtype, ti.elemdelim, ti.range_subtype,
+        ti.attrtypoids, ti.attrnames, 0
+    FROM
+            (
+        SELECT
+            t.oid                           AS oid,
+            ns.nspname                      AS ns,
+            t.typname                       AS name,
+            t.typtype                       AS kind,
+            (CASE WHEN t.typtype = 'd' THEN
+                (WITH RECURSIVE typebases(oid, depth) AS (
+                    SELECT
+                        t2.typbasetype      AS oid,
+                        0                   AS depth
+                    FROM
+                        pg_type t2
+                    WHERE
+                        t2.oid = t.oid
+
+                    UNION ALL
+
+                    SELECT
+                        t2.typbasetype      AS oid,
+                        tb.depth + 1        AS depth
+                    FROM
+                        pg_type t2,
+                        typebases tb
+                    WHERE
+                       tb.oid = t2.oid
+                       AND t2.typbasetype != 0
+               ) SELECT oid FROM typebases ORDER BY depth DESC LIMIT 1)
+
+               ELSE NULL
+            END)                            AS basetype,
+            t.typelem                       AS elemtype,
+            elem_t.typdelim                 AS elemdelim,
+            COALESCE(
+                range_t.rngsubtype,
+                multirange_t.rngsubtype)    AS range_subtype,
+            (CASE WHEN t.typtype = 'c' THEN
+                (SELECT
+                    array_agg(ia.atttypid ORDER BY ia.attnum)
+                FROM
+                    pg_attribute ia
+                    INNER JOIN pg_class c
+                        ON (ia.attrelid = c.oid)
+                WHERE
+                    ia.attnum > 0 AND NOT ia.attisdropped
+                    AND c.reltype = t.oid)
+
+                ELSE NULL
+            END)                            AS attrtypoids,
+            (CASE WHEN t.typtype = 'c' THEN
+                (SELECT
+                    array_agg(ia.attname::text ORDER BY ia.attnum)
+                FROM
+                    pg_attribute ia
+                    INNER JOIN pg_class c
+                        ON (ia.attrelid = c.oid)
+                WHERE
+                    ia.attnum > 0 AND NOT ia.attisdropped
+                    AND c.reltype = t.oid)
+
+                ELSE NULL
+            END)                            AS attrnames
+        FROM
+            pg_catalog.pg_type AS t
+            INNER JOIN pg_catalog.pg_namespace ns ON (
+                ns.oid = t.typnamespace)
+            LEFT JOIN pg_type elem_t ON (
+                t.typlen = -1 AND
+                t.typelem != 0 AND
+                t.typelem = elem_t.oid
+            )
+            LEFT JOIN pg_range range_t ON (
+                t.oid = range_t.rngtypid
+            )
+            LEFT JOIN pg_range multirange_t ON (
+                t.oid = multirange_t.rngmultitypid
+            )
+    )
+ AS ti
+    WHERE
+        ti.oid = any($1::oid[])
+
+    UNION ALL
+
+    SELECT
+        ti.oid, ti.ns, ti.name, ti.kind, ti.basetype,
+        ti.elemtype, ti.elemdelim, ti.range_subtype,
+        ti.attrtypoids, ti.attrnames, tt.depth + 1
+    FROM
+            (
+        SELECT
+            t.oid                           AS oid,
+            ns.nspname                      AS ns,
+            t.typname                       AS name,
+            t.typtype                       AS kind,
+            (CASE WHEN t.typtype = 'd' THEN
+                (WITH RECURSIVE typebases(oid, depth) AS (
+                    SELECT
+                        t2.typbasetype      AS oid,
+                        0                   AS depth
+                    FROM
+                        pg_type t2
+                    WHERE
+                        t2.oid = t.oid
+
+                    UNION ALL
+
+                    SELECT
+                        t2.typbasetype      AS oid,
+                        tb.depth + 1        AS depth
+                    FROM
+                        pg_type t2,
+                        typebases tb
+                    WHERE
+                       tb.oid = t2.oid
+                       AND t2.typbasetype != 0
+               ) SELECT oid FROM typebases ORDER BY depth DESC LIMIT 1)
+
+               ELSE NULL
+            END)                            AS basetype,
+            t.typelem                       AS elemtype,
+            elem_t.typdelim                 AS elemdelim,
+            COALESCE(
+                range_t.rngsubtype,
+                multirange_t.rngsubtype)    AS range_subtype,
+            (CASE WHEN t.typtype = 'c' THEN
+                (SELECT
+                    array_agg(ia.atttypid ORDER BY ia.attnum)
+                FROM
+                    pg_attribute ia
+                    INNER JOIN pg_class c
+                        ON (ia.attrelid = c.oid)
+                WHERE
+                    ia.attnum > 0 AND NOT ia.attisdropped
+                    AND c.reltype = t.oid)
+
+                ELSE NULL
+            END)                            AS attrtypoids,
+            (CASE WHEN t.typtype = 'c' THEN
+                (SELECT
+                    array_agg(ia.attname::text ORDER BY ia.attnum)
+                FROM
+                    pg_attribute ia
+                    INNER JOIN pg_class c
+                        ON (ia.attrelid = c.oid)
+                WHERE
+                    ia.attnum > 0 AND NOT ia.attisdropped
+                    AND c.reltype = t.oid)
+
+                ELSE NULL
+            END)                            AS attrnames
+        FROM
+            pg_catalog.pg_type AS t
+            INNER JOIN pg_catalog.pg_namespace ns ON (
+                ns.oid = t.typnamespace)
+            LEFT JOIN pg_type elem_t ON (
+                t.typlen = -1 AND
+                t.typelem != 0 AND
+                t.typelem = elem_t.oid
+            )
+            LEFT JOIN pg_range range_t ON (
+                t.oid = range_t.rngtypid
+            )
+            LEFT JOIN pg_range multirange_t ON (
+                t.oid = multirange_t.rngmultitypid
+            )
+    )
+ ti,
+        typeinfo_tree tt
+    WHERE
+        (tt.elemtype IS NOT NULL AND ti.oid = tt.elemtype)
+        OR (tt.attrtypoids IS NOT NULL AND ti.oid = any(tt.attrtypoids))
+        OR (tt.range_subtype IS NOT NULL AND ti.oid = tt.range_subtype)
+        OR (tt.basetype IS NOT NULL AND ti.oid = tt.basetype)
+)
+
+SELECT DISTINCT
+    *,
+    basetype::regtype::text AS basetype_name,
+    elemtype::regtype::text AS elemtype_name,
+    range_subtype::regtype::text AS range_subtype_name
+FROM
+    typeinfo_tree
+ORDER BY
+    depth DESC
+
+;
+
+-- How many calls took how long, as entries (usage_histogram in sql/): by point, and by place among some groups, where
+-- null is all others.
+WITH entry AS (
+    SELECT
+        NULL::int AS point,
+        named.rank,
+        part.of_first_token,
+        part.entry,
+        (part.entry + (1::bigint << 39)) >> 40 AS class
+    FROM (SELECT r.bucket AS at, r.durations, r.first_tokens
+FROM usage_by_model_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
+UNION ALL
+SELECT in_span.*
+FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.durations, r.first_tokens
+FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT in_span.*
+FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.durations, r.first_tokens
+FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT r.started_at AS at, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
+FROM usage_record AS r
+WHERE r.project = $3::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz
+UNION ALL
+SELECT r.started_at AS at, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
+FROM usage_record AS r
+WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz) AS c
+    LEFT JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS named (key, then_key, rank)
+        ON
+            NULL::text IS NOT DISTINCT FROM named.key COLLATE "C"
+            AND NULL::text IS NOT DISTINCT FROM named.then_key COLLATE "C"
+    CROSS JOIN LATERAL (
+        SELECT false AS of_first_token, unnest(c.durations) AS entry
+        UNION ALL
+        SELECT true AS of_first_token, unnest(c.first_tokens) AS entry
+    ) AS part
+    WHERE part.entry IS NOT NULL
+),
+
+counted AS (
+    SELECT e.point, e.rank, e.of_first_token, (e.class << 40) + usage_sum(e.entry - (e.class << 40)) AS entry
+    FROM entry AS e
+    GROUP BY e.point, e.rank, e.of_first_token, e.class
+)
+
+SELECT c.point, c.rank, c.of_first_token, array_agg(c.entry) AS entries
+FROM counted AS c
+GROUP BY c.point, c.rank, c.of_first_token
+
+;
+
+-- How many calls took how long, as entries (usage_histogram in sql/): by point, and by place among some groups, where
+-- null is all others.
+WITH entry AS (
+    SELECT
+        NULL::int AS point,
+        named.rank,
+        part.of_first_token,
+        part.entry,
+        (part.entry + (1::bigint << 39)) >> 40 AS class
+    FROM (SELECT r.bucket AS at, r.model, r.durations, r.first_tokens
+FROM usage_by_model_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
+UNION ALL
+SELECT in_span.*
+FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.model, r.durations, r.first_tokens
+FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT in_span.*
+FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.bucket AS at, r.model, r.durations, r.first_tokens
+FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
+FROM usage_record AS r
+WHERE r.project = $3::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz
+UNION ALL
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
+FROM usage_record AS r
+WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz) AS c
+    LEFT JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS named (key, then_key, rank)
+        ON
+            c.model IS NOT DISTINCT FROM named.key COLLATE "C"
+            AND NULL::text IS NOT DISTINCT FROM named.then_key COLLATE "C"
+    CROSS JOIN LATERAL (
+        SELECT false AS of_first_token, unnest(c.durations) AS entry
+        UNION ALL
+        SELECT true AS of_first_token, unnest(c.first_tokens) AS entry
+    ) AS part
+    WHERE part.entry IS NOT NULL
+),
+
+counted AS (
+    SELECT e.point, e.rank, e.of_first_token, (e.class << 40) + usage_sum(e.entry - (e.class << 40)) AS entry
+    FROM entry AS e
+    GROUP BY e.point, e.rank, e.of_first_token, e.class
+)
+
+SELECT c.point, c.rank, c.of_first_token, array_agg(c.entry) AS entries
+FROM counted AS c
+GROUP BY c.point, c.rank, c.of_first_token
