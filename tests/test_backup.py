@@ -108,7 +108,7 @@ async def contents(dsn: str) -> dict[str, Any]:
 
 async def answers(dsn: str) -> dict[tuple[str, str], Any]:
     """To every example operation, by project: from before records are kept until now."""
-    window = {"between": {"from": (TODAY - 20 * DAY).isoformat(), "to": (NOW + DAY).isoformat()}}
+    window = {"between": {"from": (TODAY - 20 * DAY).isoformat(), "to": (TODAY + 2 * DAY).isoformat()}}
     found = {}
     async with open_reader(dsn, connections=2, statement_timeout=30) as reader:
         api = Api(store=reader, now=NOW)

@@ -6,6 +6,7 @@ streamed, in the shape the two SDKs expect. Run it by itself to point an applica
     python otel/examples/fake_llm_api.py 8089
 """
 
+import itertools
 import json
 import secrets
 import sys
@@ -97,7 +98,7 @@ ROUTES = {
 
 
 class Handler(BaseHTTPRequestHandler):
-    calls = 0
+    numbers = itertools.count(1)
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -105,16 +106,16 @@ class Handler(BaseHTTPRequestHandler):
         if route is None:
             self.send_error(404, f"only {', '.join(ROUTES)} are played here")
             return
-        Handler.calls += 1
+        number = next(self.numbers)  # its own: requests are answered at once, and ids are made of it
         answer, stream = route
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream" if request.get("stream") else "application/json")
         self.end_headers()
         if request.get("stream"):
-            for event in stream(request, self.calls):
+            for event in stream(request, number):
                 self.wfile.write(event.encode())
         else:
-            self.wfile.write(json.dumps(answer(request, self.calls)).encode())
+            self.wfile.write(json.dumps(answer(request, number)).encode())
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet: the examples print what matters."""

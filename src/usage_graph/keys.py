@@ -1,14 +1,15 @@
 """The keys that a server knows: held in memory, looked for in the database again and again."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from usage_graph.errors import StartupError, Unauthenticated
 from usage_graph.grant import OPEN, Access, Grant, StoredKey
+from usage_graph.rounds import rounds
 from usage_graph.store.keys import KeyReader, digest_of, open_key_reader
 
 _log = logging.getLogger("usage_graph")
@@ -105,18 +106,5 @@ class Keys:
         """Known, and looked for again and again for as long as this is open; raises what ``look`` does."""
         async with open_key_reader(self._dsn) as reader:
             await self.look(reader)
-            task = asyncio.create_task(self._keep_going(reader), name="keys")
-            try:
+            async with rounds(partial(self.round, reader), every=_EVERY, of="keys"):
                 yield
-            finally:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-
-    async def _keep_going(self, reader: KeyReader) -> None:
-        while True:
-            await asyncio.sleep(_EVERY)
-            try:
-                await self.round(reader)
-            except Exception:  # whatever it was: this look must not be the last one
-                _log.exception("keys stay as they were")

@@ -1,9 +1,8 @@
 """The user's own prices, from the file and the database, in force while a server runs: changes are found by looking."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from usage_graph.config import PREFIX
@@ -11,6 +10,7 @@ from usage_graph.errors import ConfigError, StartupError, UsageGraphError
 from usage_graph.price import OwnPrice
 from usage_graph.processor import Pricing
 from usage_graph.processor.price_file import parse
+from usage_graph.rounds import rounds
 from usage_graph.store.prices import read_prices
 
 _log = logging.getLogger("usage_graph")
@@ -86,18 +86,5 @@ class Prices:
     async def running(self) -> AsyncIterator[None]:
         """Loaded, and looked for again and again for as long as this is open; raises what ``load`` does."""
         await self.load()
-        task = asyncio.create_task(self._keep_going(), name="prices")
-        try:
+        async with rounds(self.round, every=_EVERY, of="own prices"):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _keep_going(self) -> None:
-        while True:
-            await asyncio.sleep(_EVERY)
-            try:
-                await self.round()
-            except Exception:  # whatever it was: this look must not be the last one
-                _log.exception("own prices stay as they were")

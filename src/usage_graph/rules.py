@@ -1,13 +1,13 @@
 """The projects' credit rules, in force while a server runs: changes are found by looking."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from usage_graph.credits import CreditRule
 from usage_graph.errors import StartupError
 from usage_graph.processor.charging import Charging
+from usage_graph.rounds import rounds
 from usage_graph.store.credits import read_credit_rules
 
 _log = logging.getLogger("usage_graph")
@@ -54,18 +54,5 @@ class Rules:
     async def running(self) -> AsyncIterator[None]:
         """Loaded, and looked for again and again for as long as this is open; raises what ``load`` does."""
         await self.load()
-        task = asyncio.create_task(self._keep_going(), name="credit rules")
-        try:
+        async with rounds(self.round, every=_EVERY, of="credit rules"):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _keep_going(self) -> None:
-        while True:
-            await asyncio.sleep(_EVERY)
-            try:
-                await self.round()
-            except Exception:  # whatever it was: this look must not be the last one
-                _log.exception("credit rules stay as they were")

@@ -147,7 +147,7 @@ async def test_a_count_that_takes_too_long_is_done_without(
         reader.snapshot() as snapshot,
     ):
         await snapshot.kept_since()
-        monkeypatch.setattr("usage_graph.store.reader.COUNT_PATIENCE", 0.05)
+        monkeypatch.setattr("usage_graph.store.snapshot.COUNT_PATIENCE", 0.05)
         # No rollup knows of it.
         wanted = Filter(((Dimension.CHANNEL, StringFilter(is_null=True)),))
         scope = Scope("default", NOW - timedelta(days=2), NOW, wanted)

@@ -27,6 +27,9 @@ _PACKAGES = _HERE / "node_modules"
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 10.0
 
+_LIFE = 60
+"""Databases that one process is used for."""
+
 _EMPTY = "DROP SCHEMA public CASCADE; CREATE SCHEMA public; DISCARD TEMP; SELECT pg_advisory_unlock_all()"
 
 
@@ -40,6 +43,7 @@ class Timescale:
         """``patience``: seconds that a connection waits for its turn."""
         self._patience = patience
         self._log: list[str] = []
+        self._emptied = 0
 
     def start(self) -> "Timescale":
         """Returns when the server takes connections."""
@@ -80,7 +84,16 @@ class Timescale:
         return "".join(self._log)
 
     def empty(self) -> str:
-        """Drops all that tests have made; returns the DSN of what is a fresh database then."""
+        """Drops all that tests have made; returns the DSN of what is a fresh database then.
+
+        Now and then in a new process: what was dropped keeps its memory, of which WebAssembly has 4 GB at the most,
+        and where it ends pages are broken.
+        """
+        self._emptied += 1
+        if self._emptied % _LIFE == 0:
+            self.stop()
+            self.start()
+            return self.dsn
 
         async def drop() -> None:
             connection = await asyncpg.connect(self.dsn)

@@ -20,7 +20,7 @@ class CreditsPageUsage(BaseModel):
     range_: "CreditsPageUsageRange" = Field(alias="range")
     totals: "CreditsPageUsageTotals"
     credits: "CreditsPageUsageCredits"
-    previous: "CreditsPageUsagePrevious"
+    previous: Optional["CreditsPageUsagePrevious"]
     by_agent: "CreditsPageUsageByAgent" = Field(alias="byAgent")
     by_model: "CreditsPageUsageByModel" = Field(alias="byModel")
     agents: "CreditsPageUsageAgents"

@@ -19,7 +19,7 @@ class UsagePage(BaseModel):
 class UsagePageUsage(BaseModel):
     range_: "UsagePageUsageRange" = Field(alias="range")
     totals: "UsagePageUsageTotals"
-    previous: "UsagePageUsagePrevious"
+    previous: Optional["UsagePageUsagePrevious"]
     series: "UsagePageUsageSeries"
     breakdown: "UsagePageUsageBreakdown"
     top_consumers: list["UsagePageUsageTopConsumers"] = Field(alias="topConsumers")

@@ -203,8 +203,13 @@ class Usage:
         begin = checked_text(given(prefix) or "", "prefix", MAX_SEARCH)
         return await info.context.ask(Snapshot.dimension_values, self.scope, by=by, prefix=begin, first=first)
 
-    @resolved("Usage in another window under the same filter, and how it differs.")
-    async def previous(self, info: Context, window: PreviousArgument = PreviousWindow.PRECEDING) -> UsageComparison:
+    @resolved(
+        "Usage in another window under the same filter, and how it differs; null, with an error, where that cannot be "
+        "told, as the records of that time are gone."
+    )
+    async def previous(
+        self, info: Context, window: PreviousArgument = PreviousWindow.PRECEDING
+    ) -> UsageComparison | None:
         before = self._before(window)
         now = await info.context.ask(Snapshot.totals, self.scope, latency=False)
         then = await info.context.ask(Snapshot.totals, before, latency=selects_latency(info))
