@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -13,7 +13,6 @@ from starlette.applications import Starlette
 
 from tests.door import Door
 from tests.merging.requests import Request
-from tests.processor.conftest import NOW
 from tests.store.database import connected
 from usage_graph.exporter.exporter import Exporter
 from usage_graph.observation import MergeReason, Written
@@ -59,7 +58,7 @@ class Way:
     async def _send(self, request: Request, project: str) -> None:
         headers = {"content-type": request.media_type, PROJECT_HEADER: project}
         answer = await self._client.post(f"/v1/{request.signal}", content=request.body, headers=headers)
-        assert (answer.status_code, answer.content) in ((200, b""), (200, b"{}"))
+        assert (answer.status_code, answer.content) in ((200, b""), (200, b"{}")), answer.text
 
     async def records(self, project: str) -> list[UsageRecord]:
         return await read_records(self.connection, project)
@@ -75,12 +74,13 @@ async def way_in(
     database: str,
     *,
     by_fingerprint: bool,
-    now: datetime = NOW,
+    now: datetime | None = None,
     writers: int = 1,
     charging: Charging | None = None,
     **more: Any,
 ) -> AsyncIterator[Way]:
-    """A way into ``database``; ``more`` are further settings of the exporter."""
+    """A way into ``database``; ``more`` are further settings of the exporter. ``now``: what its clock says, if not the
+    time it is."""
     charge = (charging := charging or Charging()).charge
     told: list[Written] = []
 
@@ -109,7 +109,7 @@ async def way_in(
             events=EventProcessor(pricing=pricing(), charging=charging),
             measurements=MeasurementProcessor(pricing=pricing(), charging=charging, sources=frozenset()),
             exporter=exporter,
-            clock=lambda: now,
+            clock=lambda: now or datetime.now(UTC),
         )
         routes = http.routes(service, max_body_bytes=MOST_BYTES, intake=Intake(max_bytes=MOST_BYTES))
         transport = httpx.ASGITransport(app=Door(Starlette(routes=routes)))
