@@ -8,16 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.records import record
-from usage_graph.usage import (
-    Costs,
-    CostStatus,
-    Metric,
-    Totals,
-    from_nano,
-    project_in,
-    project_named,
-    record_id,
-)
+from usage_graph.project import project_in, project_named
+from usage_graph.usage import Costs, CostStatus, Metric, Totals, from_nano, record_id
 
 
 @given(st.integers(-(10**20), 10**20))

@@ -80,14 +80,7 @@ async def serve(
         await stack.enter_async_context(open_counts(dsn, tally=tally))
 
         service = await stack.enter_async_context(
-            recording(
-                settings,
-                dsn,
-                metrics=metrics,
-                health=health,
-                kept_since=lambda: upkeep.kept_since,
-                grace=_GRACE,
-            )
+            recording(settings, dsn, metrics=metrics, health=health, kept_since=lambda: upkeep.kept_since, grace=_GRACE)
         )
         answering = await stack.enter_async_context(_answering(settings, dsn, metrics))
         intake = Intake(max_bytes=settings.queue_bytes)

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from usage_graph.errors import BadTimeZone
-from usage_graph.usage import MAX_PROJECT, NANO, from_nano
+from usage_graph.project import MAX_PROJECT
+from usage_graph.usage import NANO, from_nano
 from usage_graph.window import time_zone
 
 MAX_INCLUDED = 10**12

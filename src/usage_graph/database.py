@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from usage_graph.config import Settings
 from usage_graph.errors import MigrationError, StartupError
 from usage_graph.store import migrate as migrations
-from usage_graph.store.connect import answers, connect
+from usage_graph.store.connect import Connection, answers, connect
 from usage_graph.store.copy import Copied, Progress
 from usage_graph.store.copy import copy as copy_database
 from usage_graph.store.embedded import Embedded, attach
@@ -58,6 +58,17 @@ async def reached(settings: Settings, *, create: bool = False) -> AsyncIterator[
         # An embedded one that nobody runs is nobody else's to bring up to date.
         await prepare(settings, dsn, apply=settings.database_url is None)
         yield dsn
+
+
+@asynccontextmanager
+async def connected(settings: Settings, *, create: bool = False) -> AsyncIterator[Connection]:
+    """A connection to the same, for a command; raises what ``reached`` does."""
+    async with reached(settings, create=create) as dsn:
+        connection = await connect(dsn)
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 def exists(settings: Settings) -> bool:

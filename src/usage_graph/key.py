@@ -18,9 +18,9 @@ from usage_graph.grant import Access, Grant, attach
 from usage_graph.graph import failures, graphiql
 from usage_graph.graph.live import KEYS_IN_SCOPE
 from usage_graph.keys import Keys
+from usage_graph.project import PROJECT_HEADER, project_in
 from usage_graph.receiver.encoding import BY_MEDIA_TYPE, JSON
 from usage_graph.receiver.status import failure
-from usage_graph.usage import PROJECT_HEADER, project_in
 
 _PUBLIC = frozenset({"/", "/healthz", "/readyz"})
 _PUBLIC_BELOW = "/graphql/static/"

@@ -3,21 +3,19 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from usage_graph.config import Settings
 from usage_graph.errors import ConfigError, QueryError
 from usage_graph.flags import DATABASE, Command, add, add_choice, add_settings, settings_of
 from usage_graph.grant import Access, StoredKey
+from usage_graph.project import PROJECT_HEADER, project_named
 from usage_graph.report.text import printable
-from usage_graph.usage import PROJECT_HEADER, project_named
 from usage_graph.window import add_months, parse_duration
 
 if TYPE_CHECKING:
-    from usage_graph.store.connect import Connection
+    pass
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
@@ -48,13 +46,14 @@ def _command(commands: Any, name: str, command: Command, summary: str) -> argpar
 
 def create(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = settings_of(given, environ)
+    from usage_graph import database
     from usage_graph.store.keys import create_key
 
     project = None if given.all_projects else _project(given.project)
     expires_at = _end(given.expires, datetime.now(UTC)) if given.expires else None
 
     async def work() -> tuple[StoredKey, str]:
-        async with _connected(settings, create=True) as connection:
+        async with database.connected(settings, create=True) as connection:
             return await create_key(
                 connection,
                 access=given.scope,
@@ -85,7 +84,7 @@ def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     async def work() -> list[StoredKey]:
         if not database.exists(settings):
             return []
-        async with _connected(settings) as connection:
+        async with database.connected(settings) as connection:
             return await list_keys(connection, project)
 
     print("\n".join(_listed(asyncio.run(work()), datetime.now(UTC))))
@@ -100,26 +99,12 @@ def revoke(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     async def work() -> bool:
         if not database.exists(settings):
             return False
-        async with _connected(settings) as connection:
+        async with database.connected(settings) as connection:
             return await revoke_key(connection, given.id, None)
 
     revoked = asyncio.run(work())
     print("Revoked: servers refuse it within seconds." if revoked else "No such key, or revoked already.")
     return 0 if revoked else 1
-
-
-@asynccontextmanager
-async def _connected(settings: Settings, *, create: bool = False) -> AsyncIterator["Connection"]:
-    """A connection to the database; ``create``: an embedded one is made if there is none yet."""
-    from usage_graph import database
-    from usage_graph.store.connect import connect
-
-    async with database.reached(settings, create=create) as dsn:
-        connection = await connect(dsn)
-        try:
-            yield connection
-        finally:
-            await connection.close()
 
 
 def _project(name: str) -> str:

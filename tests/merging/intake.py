@@ -20,13 +20,14 @@ from usage_graph.processor import Pricing, Processor
 from usage_graph.processor.charging import Charging
 from usage_graph.processor.events import EventProcessor
 from usage_graph.processor.measurements import MeasurementProcessor
+from usage_graph.project import PROJECT_HEADER
 from usage_graph.receiver import http
 from usage_graph.receiver.intake import Intake
 from usage_graph.receiver.service import Service
 from usage_graph.store.connect import Connection
 from usage_graph.store.rows import record_of
 from usage_graph.store.writer import open_writer
-from usage_graph.usage import PROJECT_HEADER, UsageRecord
+from usage_graph.usage import UsageRecord
 
 MOST_BYTES = 2**26
 

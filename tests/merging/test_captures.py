@@ -17,7 +17,8 @@ from tests.rollups import assert_exact_before_and_after_refresh
 from tests.serving import Server
 from tests.store.database import connected
 from usage_graph.observation import MergeReason
-from usage_graph.usage import PROJECT_HEADER, UsageRecord
+from usage_graph.project import PROJECT_HEADER
+from usage_graph.usage import UsageRecord
 
 # case -> fields that spans above the call tell, or other observations of it, which the manifest's prototype left out.
 COMPLETED: dict[str, dict[str, dict[Any, Any]]] = {

@@ -15,7 +15,8 @@ from tests.receiver.wire import APIS
 from tests.rollups import assert_exact_before_and_after_refresh
 from tests.serving import Server
 from tests.store.database import connected
-from usage_graph.usage import PROJECT_HEADER, UsageRecord
+from usage_graph.project import PROJECT_HEADER
+from usage_graph.usage import UsageRecord
 
 PAIRS = 100
 ON = {"USAGE_GRAPH_MERGE_BY_FINGERPRINT": "on"}

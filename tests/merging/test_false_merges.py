@@ -15,8 +15,8 @@ from tests.merging.shapes import a_span, agent, chat, openinference, traced
 from tests.rollups import assert_exact
 from tests.serving import Server
 from tests.store.database import connected
+from usage_graph.project import PROJECT_HEADER
 from usage_graph.store.connect import connect
-from usage_graph.usage import PROJECT_HEADER
 
 CALLS = 10_000
 PER_REQUEST = 250

@@ -27,14 +27,8 @@ from usage_graph.processor import (
 from usage_graph.processor.documents import DOCUMENTS
 from usage_graph.processor.reading import Found, Identity, Origin
 from usage_graph.processor.semconv import INHERITED_FIELDS, RESOURCE_FIELDS, SPAN_FIELDS
-from usage_graph.usage import (
-    MAX_COST_NANO,
-    MAX_CREDITS_NANO,
-    MAX_TOKENS,
-    UsageRecord,
-    project_named,
-    record_id,
-)
+from usage_graph.project import project_named
+from usage_graph.usage import MAX_COST_NANO, MAX_CREDITS_NANO, MAX_TOKENS, UsageRecord, record_id
 
 Call = Callable[..., UsageRecord]
 IDENTITY = ("source", "name", "agent", "conversation", "user_id", "channel")

@@ -5,10 +5,11 @@ from decimal import Decimal
 from usage_graph import database
 from usage_graph.config import Settings
 from usage_graph.credits import CreditPeriod, CreditPlan, CreditRule
+from usage_graph.project import DEFAULT_PROJECT
 from usage_graph.store import migrate
 from usage_graph.store.connect import connect
 from usage_graph.store.credits import set_credit_plan, set_credit_rule
-from usage_graph.usage import DEFAULT_PROJECT, NANO
+from usage_graph.usage import NANO
 
 RULES = (
     CreditRule(DEFAULT_PROJECT, per_1k_tokens=Decimal("0.05")),

@@ -15,9 +15,9 @@ from urllib.request import Request
 
 from usage_graph.errors import DownloadError, ReportError
 from usage_graph.exporting.counting import COUNTERS
+from usage_graph.project import PROJECT_HEADER, project_named
 from usage_graph.report.client import graphql_url, opener
 from usage_graph.report.text import printable
-from usage_graph.usage import PROJECT_HEADER, project_named
 
 TIMEOUT = 120.0
 """Seconds without a byte; the server gives up on a portion of rows before."""

@@ -32,7 +32,7 @@ from usage_graph.graph.live import Answer, Live
 from usage_graph.graph.operation import Operation, Reader
 from usage_graph.graph.request import Asked
 from usage_graph.graph.schema import schema
-from usage_graph.usage import DEFAULT_PROJECT, PROJECT_HEADER, project_in
+from usage_graph.project import DEFAULT_PROJECT, PROJECT_HEADER, project_in
 
 MAX_BODY = 2**20
 

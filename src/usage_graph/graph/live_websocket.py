@@ -30,8 +30,8 @@ from usage_graph.graph.live import (
     Place,
 )
 from usage_graph.graph.request import Asked
+from usage_graph.project import DEFAULT_PROJECT, PROJECT_HEADER, project_in, project_named
 from usage_graph.rate import caller_of
-from usage_graph.usage import DEFAULT_PROJECT, PROJECT_HEADER, project_in, project_named
 
 PROTOCOL = "graphql-transport-ws"
 

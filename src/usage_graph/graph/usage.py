@@ -1,8 +1,6 @@
 """One question about usage: a window under a filter, and everything that can be asked of it."""
 
 from dataclasses import replace
-from datetime import datetime
-from itertools import pairwise
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -30,15 +28,14 @@ from usage_graph.graph.inputs import MAX_SEARCH, RecordOrder, UsageFilter, Windo
 from usage_graph.graph.latency import selects_latency
 from usage_graph.graph.operation import Operation, Snapshot
 from usage_graph.graph.records import connect_records
+from usage_graph.graph.series import Frame
 from usage_graph.graph.types import (
     ResolvedRange,
-    UsagePoint,
     UsageRecord,
     UsageSeries,
-    UsageSeriesGroup,
     UsageTotals,
 )
-from usage_graph.question import Consumer, DimensionValue, Freshness, Scope, SeriesGroup, UnpricedModel
+from usage_graph.question import Consumer, DimensionValue, Freshness, Scope, UnpricedModel
 from usage_graph.usage import Totals
 from usage_graph.window import Asked, Window, boundaries, choose_bucket
 
@@ -54,30 +51,6 @@ AttributeArgument = Annotated[
     strawberry.argument(description="Of the dimension `ATTRIBUTE`: the attribute's key, one that the server keeps."),
 ]
 FirstArgument = Annotated[int, strawberry.argument(description="The number of groups, 1 to 100.")]
-
-
-class _Frame:
-    """The buckets of one series: the points that its whole and each of its groups fill."""
-
-    def __init__(self, bounds: list[datetime], window: Window, now: datetime) -> None:
-        self._buckets = [
-            (start, end, start < window.start or end > window.end or end > now) for start, end in pairwise(bounds)
-        ]
-
-    def points(self, totals: list[Totals]) -> list[UsagePoint]:
-        return [
-            UsagePoint(start=start, end=end, partial=partial, totals=sums)
-            for (start, end, partial), sums in zip(self._buckets, totals, strict=True)
-        ]
-
-    def group(self, group: SeriesGroup) -> UsageSeriesGroup:
-        return UsageSeriesGroup(
-            key=group.key,
-            label=group.key,
-            share=group.share,
-            totals=group.totals,
-            points=self.points(group.points),
-        )
 
 
 @strawberry.type(
@@ -138,7 +111,7 @@ class Usage:
             top=top,
             latency=selects_latency(info),
         )
-        frame = _Frame(bounds, window, info.context.now)
+        frame = Frame(bounds, window, info.context.now)
         return UsageSeries(
             bucket=bucket,
             points=frame.points(found.points),

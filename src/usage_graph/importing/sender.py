@@ -26,9 +26,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from usage_graph.config import is_loopback
 from usage_graph.errors import ImportFailed
 from usage_graph.importing.span import request
+from usage_graph.project import PROJECT_HEADER, project_named
 from usage_graph.report.text import printable
 from usage_graph.tls import trusting
-from usage_graph.usage import PROJECT_HEADER, project_named
 
 TIMEOUT = 60.0
 PATIENCE = 300.0

@@ -10,7 +10,7 @@ from typing import Any
 from usage_graph.credits import CreditPeriod, CreditPlan, CreditRule
 from usage_graph.errors import ConfigError, QueryError
 from usage_graph.flags import DATABASE, Command, add, add_choice, add_settings, settings_of
-from usage_graph.usage import DEFAULT_PROJECT
+from usage_graph.project import DEFAULT_PROJECT
 
 _CHARGED = "Servers know within 15 seconds. Calls that are stored keep their credits: see `usage-graph reprice`."
 _PLANNED = "It holds for the calls that are stored, too."
@@ -65,7 +65,6 @@ def show(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from usage_graph import database
     from usage_graph.credits import Plans
     from usage_graph.pricing.credits_page import listed, stand
-    from usage_graph.pricing.prices import connected
     from usage_graph.question import Scope
     from usage_graph.store.credits import list_credit_plans, list_credit_rules
     from usage_graph.store.ledger import credit_usage
@@ -76,7 +75,7 @@ def show(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     async def work() -> list[str]:
         if not database.exists(settings):
             return listed(project, [], [])
-        async with connected(settings) as connection:
+        async with database.connected(settings) as connection:
             plans = await list_credit_plans(connection, project)
             lines = listed(project, await list_credit_rules(connection, project), plans)
             if (pool := Plans(plans).pool(datetime.now(UTC))) is None:
@@ -92,14 +91,14 @@ def show(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def set_rule(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = settings_of(given, environ)
+    from usage_graph import database
     from usage_graph.pricing.credits_page import rule_described
-    from usage_graph.pricing.prices import connected
     from usage_graph.store.credits import set_credit_rule
 
     rule = _rule(given, per_call=given.per_call, per_1k_tokens=given.per_1k_tokens)
 
     async def work() -> None:
-        async with connected(settings, create=True) as connection:
+        async with database.connected(settings, create=True) as connection:
             await set_credit_rule(connection, rule)
 
     asyncio.run(work())
@@ -111,7 +110,6 @@ def remove_rule(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = settings_of(given, environ)
     from usage_graph import database
     from usage_graph.pricing.credits_page import rule_described
-    from usage_graph.pricing.prices import connected
     from usage_graph.store.credits import remove_credit_rule
 
     wanted = _rule(given, per_call=0)
@@ -119,7 +117,7 @@ def remove_rule(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     async def work() -> list[CreditRule]:
         if not database.exists(settings):
             return []
-        async with connected(settings) as connection:
+        async with database.connected(settings) as connection:
             return await remove_credit_rule(
                 connection, wanted.project, model=wanted.model, channel=wanted.channel, since=wanted.since
             )
@@ -129,9 +127,9 @@ def remove_rule(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def set_plan(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = settings_of(given, environ)
+    from usage_graph import database
     from usage_graph.credits import credit_plan
     from usage_graph.pricing.credits_page import plan_described
-    from usage_graph.pricing.prices import connected
     from usage_graph.store.credits import set_credit_plan
     from usage_graph.window import time_zone
 
@@ -150,7 +148,7 @@ def set_plan(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         )
 
     async def work() -> None:
-        async with connected(settings, create=True) as connection:
+        async with database.connected(settings, create=True) as connection:
             await set_credit_plan(connection, plan)
 
     asyncio.run(work())
@@ -163,7 +161,6 @@ def remove_plan(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from usage_graph import database
     from usage_graph.credits import check_project
     from usage_graph.pricing.credits_page import plan_described
-    from usage_graph.pricing.prices import connected
     from usage_graph.store.credits import remove_credit_plan
 
     with _flags():
@@ -173,7 +170,7 @@ def remove_plan(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     async def work() -> list[CreditPlan]:
         if not database.exists(settings):
             return []
-        async with connected(settings) as connection:
+        async with database.connected(settings) as connection:
             return await remove_credit_plan(connection, given.project, since=since)
 
     return _removed([plan_described(plan) for plan in asyncio.run(work())], _PLANNED)

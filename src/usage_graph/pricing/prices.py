@@ -2,8 +2,7 @@
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +10,10 @@ from usage_graph.config import Settings
 from usage_graph.errors import ConfigError
 from usage_graph.flags import DATABASE, Command, add, add_settings, settings_of
 from usage_graph.price import RATES, Origin, OwnPrice
-from usage_graph.usage import project_named
+from usage_graph.project import project_named
 
 if TYPE_CHECKING:
-    from usage_graph.store.connect import Connection
+    pass
 
 _RATES = {
     "input": "of input that is in no cache",
@@ -86,13 +85,14 @@ def _flag(name: str) -> str:
 
 def set_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = settings_of(given, environ)
+    from usage_graph import database
     from usage_graph.pricing.page import described
     from usage_graph.store.prices import set_price
 
     price = _price(given, {name: rate for name in RATES if (rate := getattr(given, name)) is not None})
 
     async def work() -> None:
-        async with connected(settings, create=True) as connection:
+        async with database.connected(settings, create=True) as connection:
             await set_price(connection, price)
 
     asyncio.run(work())
@@ -142,7 +142,7 @@ def remove(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     async def work() -> list[OwnPrice]:
         if not database.exists(settings):
             return []
-        async with connected(settings) as connection:
+        async with database.connected(settings) as connection:
             return await remove_prices(
                 connection, wanted.model, provider=wanted.provider, since=wanted.since, project=wanted.project
             )
@@ -165,22 +165,8 @@ async def own_prices(settings: Settings) -> list[OwnPrice]:
     in_file = read_file(settings.prices)
     if not database.exists(settings):
         return in_file
-    async with connected(settings) as connection:
+    async with database.connected(settings) as connection:
         return [*await list_prices(connection), *in_file]
-
-
-@asynccontextmanager
-async def connected(settings: Settings, *, create: bool = False) -> AsyncIterator["Connection"]:
-    """A connection to the database; ``create``: an embedded one is made if there is none yet."""
-    from usage_graph import database
-    from usage_graph.store.connect import connect
-
-    async with database.reached(settings, create=create) as dsn:
-        connection = await connect(dsn)
-        try:
-            yield connection
-        finally:
-            await connection.close()
 
 
 def _price(given: argparse.Namespace, rates: Mapping[str, object]) -> OwnPrice:

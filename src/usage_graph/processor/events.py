@@ -29,7 +29,8 @@ from usage_graph.processor.semconv import INPUT_KEYS, OUTPUT_KEYS
 from usage_graph.processor.spans import Rejection, Resource, Scope
 from usage_graph.processor.tally import Tally
 from usage_graph.processor.values import AttributeValue, bounded_first_token
-from usage_graph.usage import DEFAULT_PROJECT, MAX_DURATION_US, UsageRecord, record_id
+from usage_graph.project import DEFAULT_PROJECT
+from usage_graph.usage import MAX_DURATION_US, UsageRecord, record_id
 
 __all__ = ["EVENT_NAME", "EVENT_WANTED", "MAX_NAME", "Event", "EventProcessor", "Ignored", "name_of"]
 

@@ -36,7 +36,8 @@ from usage_graph.processor.reading import Origin, origin
 from usage_graph.processor.spans import Rejection, Resource, Scope
 from usage_graph.processor.tally import Tally
 from usage_graph.processor.values import AttributeValue, tokens, usd
-from usage_graph.usage import DEFAULT_PROJECT, MAX_COST_NANO, UsageRecord, record_id
+from usage_graph.project import DEFAULT_PROJECT
+from usage_graph.usage import MAX_COST_NANO, UsageRecord, record_id
 
 __all__ = ["METRICS", "POINT_WANTED", "SOURCE", "MeasurementProcessor", "Point"]
 

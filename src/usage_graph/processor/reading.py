@@ -13,7 +13,7 @@ from usage_graph.processor.semconv import (
     Field,
 )
 from usage_graph.processor.values import AttributeValue, dig, document, tokens
-from usage_graph.usage import DEFAULT_PROJECT
+from usage_graph.project import DEFAULT_PROJECT
 
 Attributes = Mapping[str, AttributeValue]
 

@@ -55,7 +55,7 @@ def _provider(value: Any) -> str | None:
 
 
 def _project(value: Any) -> str | None:
-    """Spelled so that the request header, which queries name it by, can hold it: see ``usage.project_named``."""
+    """Spelled so that the request header, which queries name it by, can hold it: see ``project.project_named``."""
     name = text(value)
     return ("".join(filter(str.isprintable, name)).strip() or None) if name else None
 

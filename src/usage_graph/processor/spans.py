@@ -22,7 +22,8 @@ from usage_graph.processor.marks import (
 from usage_graph.processor.reading import Found, Identity, Origin, origin, project_in, read, read_identity
 from usage_graph.processor.tokens import Tokens, habits, inclusive, written
 from usage_graph.processor.values import AttributeValue, bounded_first_token, text
-from usage_graph.usage import DEFAULT_PROJECT, MAX_DURATION_US, UsageRecord, record_id
+from usage_graph.project import DEFAULT_PROJECT
+from usage_graph.usage import MAX_DURATION_US, UsageRecord, record_id
 
 
 class Resource(NamedTuple):

@@ -11,12 +11,12 @@ import grpc
 
 from usage_graph.errors import ExportError, MalformedRequest
 from usage_graph.grant import Grant
+from usage_graph.project import PROJECT_HEADER, project_named
 from usage_graph.receiver.encoding import PROTOBUF, export
 from usage_graph.receiver.intake import Intake
 from usage_graph.receiver.request import Signal
 from usage_graph.receiver.service import Service
 from usage_graph.receiver.status import failure
-from usage_graph.usage import PROJECT_HEADER, project_named
 
 _log = logging.getLogger("usage_graph.receiver")
 

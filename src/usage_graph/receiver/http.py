@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from usage_graph.errors import ExportError, MalformedRequest, UnsupportedContent
 from usage_graph.grant import grant_in
+from usage_graph.project import PROJECT_HEADER, project_in
 from usage_graph.receiver.body import read_body
 from usage_graph.receiver.encoding import BY_MEDIA_TYPE, JSON, Encoding, export
 from usage_graph.receiver.intake import Intake
@@ -17,7 +18,6 @@ from usage_graph.receiver.protobuf.schema import require_compiled_protobuf
 from usage_graph.receiver.request import Signal
 from usage_graph.receiver.service import Service
 from usage_graph.receiver.status import Failure, failure, method_not_allowed
-from usage_graph.usage import PROJECT_HEADER, project_in
 
 _log = logging.getLogger("usage_graph.receiver")
 

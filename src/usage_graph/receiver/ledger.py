@@ -10,8 +10,8 @@ from usage_graph.exporter.bisect import Rejected
 from usage_graph.health import Outcome, Tell
 from usage_graph.observation import Item, Observation
 from usage_graph.processor.spans import Resource, Scope, project_of
+from usage_graph.project import DEFAULT_PROJECT
 from usage_graph.receiver.request import Signal
-from usage_graph.usage import DEFAULT_PROJECT
 
 _log = logging.getLogger("usage_graph.receiver")
 

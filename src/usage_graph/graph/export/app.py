@@ -27,8 +27,8 @@ from usage_graph.graph.export.response import Sending
 from usage_graph.graph.export.tables import COLUMNS, ExportOperation, NotAsked, Opened, open_table
 from usage_graph.graph.live import KEYS_IN_SCOPE, Keys
 from usage_graph.graph.operation import Reader
+from usage_graph.project import DEFAULT_PROJECT, PROJECT_HEADER, project_in
 from usage_graph.rate import caller_of
-from usage_graph.usage import DEFAULT_PROJECT, PROJECT_HEADER, project_in
 
 MAX_AT_ONCE = 4
 """Exports that one server makes at the same time: each holds a connection and a view of the database."""
