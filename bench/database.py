@@ -55,7 +55,9 @@ class Database:
 
     def drop(self, name: str) -> None:
         """Whoever is connected to it."""
-        asyncio.run(self._run(self._dsn, [f"DROP DATABASE {name} WITH (FORCE)"]))
+        # As the superuser where there is one: autovacuum may be at it, too, which is nobody else's to end.
+        administrator = self._dsn.replace("//usage_graph@", "//postgres@")
+        asyncio.run(self._run(administrator, [f"DROP DATABASE {name} WITH (FORCE)"]))
 
     def execute(self, name: str, *statements: str) -> None:
         asyncio.run(self._run(self.dsn(name), statements))

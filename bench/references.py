@@ -10,6 +10,7 @@ import uvloop
 
 from bench.meter import Cpu
 from usage_graph.store.connect import Connection
+from usage_graph.store.rows import row_of
 from usage_graph.store.sql import query
 from usage_graph.usage import UsageRecord
 
@@ -18,8 +19,8 @@ BATCH = 2000
 
 # The same statements that the server has, where they are the same.
 _STAGE = query("stage_records_by_unnest")
-_STORE = query("store_records")
 _COLUMNS = ", ".join(UsageRecord._fields)
+_STORE = query("store_records").format(columns=_COLUMNS)
 _UNNEST = "FROM unnest" + _STAGE.partition("FROM unnest")[2]
 _INSERT = f"INSERT INTO bare_record ({_COLUMNS}) SELECT * {_UNNEST} ON CONFLICT DO NOTHING"
 
@@ -42,7 +43,7 @@ class Reference(NamedTuple):
 
 
 def _columns(batch: Sequence[UsageRecord]) -> list[Any]:
-    return list(zip(*batch, strict=True))
+    return list(zip(*map(row_of, batch), strict=True))
 
 
 async def _same_schema(connection: Connection, batch: Sequence[UsageRecord]) -> None:
@@ -56,7 +57,7 @@ async def _bare_table(connection: Connection, batch: Sequence[UsageRecord]) -> N
 
 
 async def _heap(connection: Connection, batch: Sequence[UsageRecord]) -> None:
-    await connection.copy_records_to_table("heap_record", records=batch, columns=UsageRecord._fields)
+    await connection.copy_records_to_table("heap_record", records=map(row_of, batch), columns=UsageRecord._fields)
 
 
 REFERENCES = (
