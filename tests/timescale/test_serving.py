@@ -259,6 +259,75 @@ def test_it_can_be_emptied(timescale: Timescale) -> None:
         asyncio.run(fill())
 
 
+_TABLES = """
+    SELECT c.oid::regclass::text FROM pg_class AS c WHERE c.relkind = 'r' AND c.relpersistence = 'p' ORDER BY c.oid
+"""
+_ROWS = "SELECT md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), '')) FROM {} AS t"
+_TORN = """
+    DROP EXTENSION pg_trgm;
+    ALTER TABLE reading RENAME TO torn;
+    INSERT INTO torn SELECT '2026-03-01'::timestamptz + n * interval '1 hour', n FROM generate_series(1, 5000) AS n;
+    SELECT drop_chunks('torn', older_than => timestamptz '2026-01-02');
+    CREATE TABLE more AS SELECT repeat(md5(n::text), 40) AS text FROM generate_series(1, 20000) AS n;
+    CHECKPOINT;
+    VACUUM FULL;
+    DROP MATERIALIZED VIEW daily;
+    SET timezone = 'Asia/Kolkata';
+    BEGIN; DELETE FROM torn;
+"""
+
+
+def test_what_was_kept_is_there_again_whatever_was_done_since(timescale: Timescale) -> None:
+    """Row by row, catalogs and files included; also of what is not kept, such as open transactions."""
+    filled: list[str] = []
+
+    async def run(*statements: str) -> None:
+        connection = await asyncpg.connect(timescale.dsn)
+        for statement in statements:
+            await connection.execute(statement)
+        connection.terminate()
+
+    def fill(dsn: str) -> None:
+        filled.append(dsn)
+        asyncio.run(run(_EVERYTHING))
+
+    async def contents() -> dict[str, str]:
+        connection = await asyncpg.connect(timescale.dsn)
+        found = {name: await connection.fetchval(_ROWS.format(name)) for (name,) in await connection.fetch(_TABLES)}
+        await connection.close()
+        return found
+
+    timescale.once("everything", fill)
+    first = asyncio.run(contents())
+    assert "reading" in first
+    for _ in range(3):
+        asyncio.run(run(*filter(str.strip, _TORN.split(";"))))
+        assert "torn" in asyncio.run(contents())
+        timescale.empty()
+        assert "reading" not in asyncio.run(contents())
+        timescale.once("everything", fill)
+        assert asyncio.run(contents()) == first
+    assert filled == [timescale.dsn]
+
+
+def test_one_that_has_ended_is_started_and_filled_anew() -> None:
+    filled: list[str] = []
+    with Timescale() as timescale:
+        for _ in range(2):
+            assert timescale.once("nothing", filled.append) == filled[-1]
+            timescale.process.kill()
+            timescale.process.wait(10)
+        timescale.empty()
+        asyncio.run(_alive(timescale.dsn))
+    assert len(filled) == 2
+
+
+async def _alive(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    assert await connection.fetchval("SELECT 1") == 1
+    await connection.close()
+
+
 def test_a_server_that_does_not_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NODE_OPTIONS", "--no-such-option")
     with pytest.raises(AssertionError, match="no-such-option"):
