@@ -1,7 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench schema clients lock env clean
+.PHONY: help demo run test check bench bench-check bench-peers schema clients lock env clean
 
 PYTHON ?= python3
+# Whatever the environment says: a server that compiles itself at every start takes three times as long for it.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -11,11 +13,13 @@ DEV := $(VENV)/.dev
 TIMESCALE := tests/timescale/node_modules/.package-lock.json
 TYPESCRIPT := examples/typescript/node_modules/.package-lock.json
 GENERATOR := $(VENV)/generator
+PEERS := bench/peers/.environments
+POSTGRAPHILE := bench/peers/postgraphile/node_modules/.package-lock.json
 # Build isolation would fetch the build backend unlocked; the locks hold it.
 INSTALL := --quiet --disable-pip-version-check --no-input
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "usage-graph needs Python 3.11 or newer; say which: make PYTHON=python3.12 ...")'
@@ -48,6 +52,16 @@ $(GENERATOR)/.made: $(DEV) requirements/clients.txt
 	$(GENERATOR)/bin/pip install $(INSTALL) --require-hashes -r requirements/clients.txt
 	@touch $@
 
+# The same for what usage-graph is measured beside. Older pips look for the hashes of extras, which have none.
+$(PEERS)/%/.made: bench/peers/%.txt $(DEV)
+	$(BIN)/python -m venv $(PEERS)/$*
+	$(PEERS)/$*/bin/pip install $(INSTALL) --require-hashes --no-deps -r $<
+	@touch $@
+
+$(POSTGRAPHILE): $(DEV) bench/peers/postgraphile/package.json bench/peers/postgraphile/package-lock.json
+	$(NPM) ci --prefix bench/peers/postgraphile --loglevel error
+	@touch $@
+
 demo: $(SERVER) ## A month of sample LLM calls: the report in the terminal, then GraphiQL
 	@$(BIN)/usage-graph demo
 
@@ -55,7 +69,7 @@ run: $(SERVER) ## The server on your own data
 	@$(BIN)/usage-graph serve
 
 test: $(DEV) $(TIMESCALE) $(TYPESCRIPT) $(GENERATOR)/.made ## Every test
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 check: $(DEV) ## Format, lint, types, layers, SDL
 	$(BIN)/ruff format --check .
@@ -66,6 +80,12 @@ check: $(DEV) ## Format, lint, types, layers, SDL
 
 bench: $(DEV) ## The measurements
 	$(BIN)/python -m bench
+
+bench-check: $(DEV) ## Some of them: have ratios or processor time grown much worse
+	$(BIN)/python -m bench check
+
+bench-peers: $(DEV) $(PEERS)/phoenix/.made $(PEERS)/mlflow/.made $(POSTGRAPHILE) ## Beside Phoenix, MLflow and PostGraphile
+	$(BIN)/python -m bench.peers
 
 schema: $(SERVER) ## Write schema/schema.graphql anew
 	$(BIN)/usage-graph schema --output schema/schema.graphql
@@ -82,6 +102,8 @@ lock: $(DEV) ## Resolve the locked dependencies anew
 		--no-annotate --prerelease if-necessary-or-explicit --upgrade --extra server --group build --group dev pyproject.toml --output-file requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --upgrade --group examples/python/pyproject.toml:generate --output-file requirements/clients.txt
+	for peer in phoenix mlflow; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --upgrade bench/peers/$$peer.in --output-file bench/peers/$$peer.txt; done
 
 
 env: .env ## Secrets for docker compose, in .env
@@ -91,4 +113,4 @@ env: .env ## Secrets for docker compose, in .env
 
 clean: ## Remove the environment and what tools left behind
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
-		tests/timescale/node_modules examples/typescript/node_modules
+		tests/timescale/node_modules examples/typescript/node_modules $(PEERS) bench/peers/postgraphile/node_modules

@@ -42,6 +42,7 @@ class Server:
         data_dir: Path | None = None,
         settings: Mapping[str, str] | None = None,
         arguments: tuple[str, ...] = (),
+        program: tuple[str, ...] = ("-m", "usage_graph.cli"),
     ) -> None:
         self.http_port, self.otlp_port, self.grpc_port = free_port(), free_port(), free_port()
         self.http = f"http://127.0.0.1:{self.http_port}"
@@ -60,13 +61,13 @@ class Server:
             name: value for name, value in os.environ.items() if not name.startswith(("USAGE_GRAPH_", "OTEL_"))
         }
         self.environment = {**inherited, **own, **(settings or {})}
-        self._arguments = arguments
+        self._command = [sys.executable, *program, "serve", *arguments]
         self._log: list[str] = []
 
     def start(self) -> "Server":
         """Returns when the server says that it is ready."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "usage_graph.cli", "serve", *self._arguments],
+            self._command,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

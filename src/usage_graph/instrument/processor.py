@@ -22,8 +22,8 @@ class UsageSpanProcessor(SpanProcessor):
         labels = labels_in(parent_context)
         if not labels:
             return
-        present = span.attributes
-        if present:
+        present = span.attributes or {}
+        if not labels.keys().isdisjoint(present):
             # The library or the application said it on the span itself; that is closer to the call.
             labels = {key: value for key, value in labels.items() if key not in present}
         span.set_attributes(labels)
