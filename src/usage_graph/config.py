@@ -222,7 +222,7 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     max_body_bytes: int = 20 * MIB
     queue_spans: int = 50_000
-    queue_bytes: int = 64 * MIB
+    queue_bytes: int = 32 * MIB
     batch_spans: int = 1_024
     batch_timeout: float = 0.005
     pool_size: int = 8

@@ -23,8 +23,9 @@ from usage_graph.store.writer import TellWritten, open_writer
 
 _log = logging.getLogger("usage_graph")
 
-_WRITERS = 2
-"""Batches written at once: while the database commits one, the next is on its way."""
+_WRITERS = 1
+"""Batches written at once. The requests that come meanwhile share the next COMMIT: a second writer would wait for the
+first one's projects all the same, with half of them each."""
 
 
 @asynccontextmanager

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from usage_graph.processor import spans
+from usage_graph.processor.reading import read
 from usage_graph.processor.semconv import WANTED
-from usage_graph.processor.tokens import Tokens, inclusive, written
+from usage_graph.processor.tokens import Tokens, habits, inclusive, written
 from usage_graph.usage import MAX_TOKENS, UsageRecord
 
 Call = Callable[..., UsageRecord]
@@ -342,3 +344,37 @@ def test_parts_never_exceed_their_whole(reported: Tokens, **known: Any) -> None:
         else:
             assert alone is not None
             assert whole in (alone, alone + parts)
+
+
+@given(
+    scope=st.sampled_from(["", "openlit", "opentelemetry.instrumentation.botocore.bedrock"]),
+    provider=st.sampled_from(["openai", "anthropic", "gcp.gemini", None]),
+    said=st.fixed_dictionaries(
+        {
+            name: st.sampled_from([None, 0, 3, 10])
+            for name in (
+                "input",
+                "output",
+                "cache_read",
+                "cache_write",
+                "cache_write_5m",
+                "cache_write_1h",
+                "reasoning",
+            )
+        }
+        | {"total": st.sampled_from([None, 0, 3, 6, 10, 13, 20])}
+    ),
+)
+def test_calls_without_parts_take_a_short_way_to_the_same_counts(
+    scope: str, provider: str | None, said: dict[str, Any]
+) -> None:
+    found = read({})._replace(**said)
+    unless, counts_cache, gemini = habits(scope, provider, None)
+    write, hour, suspect = written(found.cache_write, found.cache_write_5m, found.cache_write_1h)
+    assert spans._tokens(scope, provider, found, {}) == inclusive(
+        Tokens(found.input, found.output, found.cache_read, write, hour, found.reasoning, suspect),
+        total=found.total,
+        excludes_cache=unless is not None,
+        gemini=gemini,
+        counts_cache=counts_cache,
+    )

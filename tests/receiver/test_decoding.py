@@ -25,6 +25,7 @@ from tests.receiver.payloads import CAPTURED, IDS, to_json
 from usage_graph.processor import leaf
 from usage_graph.processor.events import EVENT_WANTED, name_of
 from usage_graph.processor.measurements import METRICS, POINT_WANTED
+from usage_graph.processor.reading import read
 from usage_graph.processor.semconv import TELLING_KEYS, WANTED, WANTED_RESOURCE
 from usage_graph.processor.values import AttributeValue, tokens
 from usage_graph.receiver import logs, traces
@@ -134,6 +135,10 @@ def decode(encoding: Encoding, signal: Signal, body: bytes) -> list[Any]:
 def plain(decoded: Any) -> tuple[Any, ...]:
     assert isinstance(decoded, traces.Call | traces.Outline | logs.LogRecord | Measured | Uncounted), decoded
     resource, scope, *rest = decoded
+    if isinstance(decoded, traces.Call):
+        *parts, found = decoded.span
+        assert found is None or same(found, read(decoded.span.attributes))
+        return resource.attributes, tuple(scope), tuple(parts)
     return resource.attributes, tuple(scope), *rest
 
 

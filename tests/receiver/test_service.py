@@ -214,21 +214,23 @@ async def test_spans_of_a_trace_with_calls_are_kept_in_any_order(order: tuple[in
 async def test_a_certain_span_is_kept_at_once_and_plain_ones_wait() -> None:
     sink = _Sink()
     receiving = service_of(sink)  # type: ignore[arg-type]
-    await send(receiving, user_span(1), other_span(2, parent_span_id=b"\1\2"))
+    beside = other_span(9, parent_span_id=span_id(1))
+    await send(receiving, user_span(1, parent_span_id=b"\1\2"), other_span(2, parent_span_id=span_id(1)), beside)
     # What tells whom calls are for may be above one that the store knows.
     assert [item.certain for item in sink.items if isinstance(item, Ancestor)] == [False]
     sink.items.clear()
-    await send(receiving, agent_span(3))
+    await send(receiving, agent_span(3, parent_span_id=span_id(2)))
     assert sink.ancestors == {1, 2, 3}
     agents = {one.agent for one in sink.items if isinstance(one, Ancestor)}
     assert agents == {None, "planner"}
-    assert {one.parent_span_id for one in sink.items if isinstance(one, Ancestor)} == {b""}
+    parents = {one.parent_span_id for one in sink.items if isinstance(one, Ancestor)}
+    assert parents == {b"", span_id(1), span_id(2)}
 
 
-async def test_a_call_that_is_not_stored_makes_no_trace_known() -> None:
+async def test_above_a_call_that_is_not_stored_nothing_is() -> None:
     sink = _Sink()
     receiving = service_of(sink)  # type: ignore[arg-type]
-    await send(receiving, other_span(1), llm_span(2, start_time_unix_nano=5))
+    await send(receiving, other_span(1), llm_span(2, parent_span_id=span_id(1), start_time_unix_nano=5))
     assert sink.items == []
 
 
@@ -236,12 +238,13 @@ async def test_spans_of_a_request_that_was_not_stored_come_with_the_next() -> No
     sink = _Sink()
     receiving = service_of(sink)  # type: ignore[arg-type]
     await send(receiving, other_span(1))
+    below = llm_span(2, parent_span_id=span_id(3))
     sink.fails = True
     for _ in range(2):
         with pytest.raises(QueueFull):
-            await send(receiving, llm_span(2), other_span(3))
+            await send(receiving, below, other_span(3, parent_span_id=span_id(1)))
     sink.fails = False
-    await send(receiving, llm_span(2))
+    await send(receiving, below)
     assert sink.ancestors == {1, 3}
 
 
@@ -249,7 +252,8 @@ async def test_spans_of_a_request_that_is_cut_short_come_with_the_next() -> None
     sink = _Sink()
     receiving = service_of(sink)  # type: ignore[arg-type]
     await send(receiving, other_span(1))
-    call = next(PROTOBUF.decode_traces(request(llm_span(2)).SerializeToString()).parts)
+    below = llm_span(2, parent_span_id=span_id(1))
+    call = next(PROTOBUF.decode_traces(request(below).SerializeToString()).parts)
 
     def endless() -> Iterator[Decoded | None]:
         yield call
@@ -261,16 +265,24 @@ async def test_spans_of_a_request_that_is_cut_short_come_with_the_next() -> None
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await send(receiving, llm_span(2))
+    await send(receiving, below)
     assert sink.ancestors == {1}
 
 
 _KINDS = {"call": llm_span, "agent": agent_span, "user": user_span, "plain": other_span}
 
 
-@given(st.lists(st.tuples(st.sampled_from(sorted(_KINDS)), st.integers(1, 3)), max_size=12), st.data())
-async def test_any_order_and_any_split_keep_the_same_spans(made: list[tuple[str, int]], data: st.DataObject) -> None:
-    world = [_KINDS[kind](number, trace_id=bytes([trace]) * 16) for number, (kind, trace) in enumerate(made, 1)]
+_spans = st.tuples(st.sampled_from(sorted(_KINDS)), st.integers(1, 3), st.integers(0, 12))
+
+
+@given(st.lists(_spans, max_size=12), st.data())
+async def test_any_order_and_any_split_keep_the_same_spans(
+    made: list[tuple[str, int, int]], data: st.DataObject
+) -> None:
+    world = [
+        _KINDS[kind](number, trace_id=bytes([trace]) * 16, parent_span_id=span_id(above))
+        for number, (kind, trace, above) in enumerate(made, 1)
+    ]
     found = []
     for sent in (world, data.draw(st.permutations(world))):
         sink = _Sink()

@@ -30,6 +30,9 @@ _KINDS = (
 _PER_CALL = "requests_kcount"
 
 
+_Parts = tuple[int, int, int, int]
+
+
 class Charge(NamedTuple):
     """What a call costs, and the parts of it that are of its tokens: nano-USD, cache writes of any lifetime in one.
 
@@ -78,30 +81,30 @@ class RateCard(NamedTuple):
 
         A part that is more than its whole is taken for all of it.
         """
-        rates = self._rates(input_tokens or 0)
-        if (input_tokens is None and rates.input) or (output_tokens is None and rates.output):
+        plain, read, write, write_1h, answer, thought, call = self._rates(input_tokens or 0)
+        if (input_tokens is None and plain) or (output_tokens is None and answer):
             return None
-        written_1h = min(cache_write_1h, cache_write)
-        thought = min(reasoning, output_tokens or 0)
-        return self._rounded(
-            max((input_tokens or 0) - cache_read - cache_write, 0) * rates.input,
-            cache_read * rates.cache_read,
-            (cache_write - written_1h) * rates.cache_write + written_1h * rates.cache_write_1h,
-            ((output_tokens or 0) - thought) * rates.output + thought * rates.reasoning,
-            rates.call,
-        )
+        output = output_tokens or 0
+        fresh = max((input_tokens or 0) - cache_read - cache_write, 0) * plain
+        written = answered = 0
+        if cache_write:
+            written_1h = min(cache_write_1h, cache_write)
+            written = (cache_write - written_1h) * write + written_1h * write_1h
+        if output:
+            answered = output * answer + min(reasoning, output) * (thought - answer)
+        return self._rounded(fresh, cache_read * read, written, answered, call)
 
-    def _rounded(self, *units: int) -> Charge:
-        """``units`` of the four parts and of the call."""
+    def _rounded(self, fresh: int, read: int, written: int, answered: int, call: int) -> Charge:
+        """These units of the four parts and of the call."""
         unit = self.unit
-        nano, rest = divmod(sum(units), unit)
-        cost = nano + (2 * rest + (nano & 1) > unit)
-        parts = [part // unit for part in units]
-        if missing := cost - sum(parts):
-            # Sorting is stable: among equals the first gets it.
-            for index in sorted(range(len(units)), key=lambda i: -(units[i] % unit))[:missing]:
-                parts[index] += 1
-        return Charge(cost, *parts[:4])
+        cost, rest = divmod(fresh + read + written + answered + call, unit)
+        if rest:
+            cost += 2 * rest + (cost & 1) > unit
+        whole = fresh // unit, read // unit, written // unit, answered // unit
+        missing = cost - sum(whole) - call // unit
+        if missing:
+            whole = _completed(whole, (fresh, read, written, answered, call), unit, missing)
+        return Charge(cost, *whole)
 
     def usd_per_million(self, rate: int) -> Decimal:
         """One of the card's rates as it is said."""
@@ -153,6 +156,15 @@ def _card(found: Mapping[str, tuple[Decimal, Sequence[tuple[int, Decimal]]]], ca
         return Rates._make((*(of[kind] for kind, _ in _KINDS), int(call.scaleb(scale))))
 
     return RateCard(tuple((above, rates(above)) for above in (*bounds, -1)), 10 ** (scale - NANO))
+
+
+def _completed(whole: _Parts, units: Sequence[int], unit: int, missing: int) -> _Parts:
+    """The ``whole`` of each part, and one more of as many as are missing: of those with the most cut off."""
+    parts = [*whole, 0]
+    # Sorting is stable: among equals the first gets it.
+    for index in sorted(range(len(units)), key=lambda i: -(units[i] % unit))[:missing]:
+        parts[index] += 1
+    return parts[0], parts[1], parts[2], parts[3]
 
 
 def _base(price: "Decimal | TieredPrices") -> Decimal:

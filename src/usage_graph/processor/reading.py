@@ -90,6 +90,9 @@ class Identity(NamedTuple):
     channel: str | None
 
 
+Word = tuple[int, int, Any]
+"""What an attribute says of a field: the field's position, the rank of the key in it, and the value as it was read."""
+
 _Route = tuple[int, int, Callable[[Any], Any], "_Route | None"]
 """Position of the field, rank of the key in it, reader, and the next route of the same key, if any."""
 
@@ -126,11 +129,22 @@ class _Table:
                 if rank < ranks[position] and (parsed := reader(value)) is not None:
                     values[position] = parsed
                     ranks[position] = rank
-        if not self.document_keys.isdisjoint(attributes):
-            self._fill_from_documents(attributes, values)
+        self.fill_from_documents(attributes, values)
 
-    def _fill_from_documents(self, attributes: Attributes, values: list[Any]) -> None:
+    def words(self, key: str, value: AttributeValue) -> list[Word]:
+        """What one attribute says, whatever others say."""
+        found: list[Word] = []
+        route = self.routes.get(key)
+        while route is not None:
+            position, rank, reader, route = route
+            if (parsed := reader(value)) is not None:
+                found.append((position, rank, parsed))
+        return found
+
+    def fill_from_documents(self, attributes: Attributes, values: list[Any]) -> None:
         """Fill what is ``None`` in ``values``. A document that has nothing to add is not parsed."""
+        if self.document_keys.isdisjoint(attributes):
+            return
         for key, paths, exclusive in self.documents:
             if key not in attributes or all(values[self.positions[name]] is not None for name in paths):
                 continue
@@ -150,17 +164,18 @@ class _Table:
                         break
 
 
-_ALL = _Table(SPAN_FIELDS)
+SPAN_TABLE = _Table(SPAN_FIELDS)
 _IDENTITY = _Table([field for field in SPAN_FIELDS if field.name in IDENTITY])
-_NOTHING: list[Any] = [*[None] * len(SPAN_FIELDS), False]
+NOTHING: list[Any] = [*[None] * len(SPAN_FIELDS), False]
+"""What a span without attributes says, as ``SPAN_TABLE`` fills it."""
 _NOBODY: list[Any] = [*[None] * len(IDENTITY), False]
 _PROJECT = RESOURCE_FIELDS[-1]
 
 
 def read(attributes: Attributes) -> Found:
     """All that a span says."""
-    values = _NOTHING.copy()
-    _ALL.fill(attributes, values)
+    values = NOTHING.copy()
+    SPAN_TABLE.fill(attributes, values)
     return Found._make(values)
 
 

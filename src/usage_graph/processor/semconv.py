@@ -440,6 +440,11 @@ IDENTITY_KEYS: frozenset[str] = frozenset(key for field in SPAN_FIELDS if field.
 TELLING_KEYS: frozenset[str] = LEAF_KEYS | IDENTITY_KEYS
 """A span with none of these is no LLM call and tells nothing of those below it. It need not be read further."""
 
+UNIQUE_KEYS: frozenset[str] = frozenset(
+    key for field in SPAN_FIELDS if field.name in ("response_id", "request_id", "bare_request_id") for key in field.keys
+)
+"""Keys whose values no two calls share."""
+
 WANTED: frozenset[str] = (
     frozenset(key for field in SPAN_FIELDS for key in field.keys)
     | {document.key for document in DOCUMENTS}

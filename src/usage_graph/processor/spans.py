@@ -43,7 +43,8 @@ class Scope(NamedTuple):
 class Span(NamedTuple):
     """One OTLP span; ``attributes`` may be limited to ``WANTED``. Times are nanoseconds since 1970, 0 if missing.
 
-    ``first_token_ns`` is when an event of it says that the first token came.
+    ``first_token_ns`` is when an event of it says that the first token came; ``found`` is what ``reading.read`` finds
+    in the attributes, where that is known already.
     """
 
     trace_id: bytes
@@ -56,6 +57,7 @@ class Span(NamedTuple):
     status_code: int
     attributes: Mapping[str, AttributeValue]
     first_token_ns: int = 0
+    found: Found | None = None
 
 
 class Rejection(NamedTuple):
@@ -151,7 +153,7 @@ class Processor:
 
     def _call(self, scope: str, span: Span, operation: str, around: Origin, project: str) -> Observation | NotACall:
         attributes = span.attributes
-        found = read(attributes)
+        found = span.found or read(attributes)
         provider = found.provider or _infer_provider(found)
         used = _tokens(scope, provider, found, attributes)
         failed = span.status_code == _STATUS_ERROR or found.error_type is not None or found.level == "ERROR"
@@ -160,7 +162,9 @@ class Processor:
             return _beside(span, leaf.AROUND, around, project)
         agent = found.agent or around.agent
         source = found.source or around.source
-        started_at = _EPOCH + timedelta(microseconds=span.start_ns // 1000)
+        # Whole seconds and the rest apart: of all microseconds at once, timedelta would divide them again.
+        started_at = _EPOCH + timedelta(0, span.start_ns // 10**9, span.start_ns % 10**9 // 1000)
+        duration_us = _duration_us(span)
         said = reported(found, used, attributes)
         charged = said or self._pricing.charge(
             provider,
@@ -174,46 +178,49 @@ class Processor:
         )
         cost, input_cost, read_cost, write_cost, output_cost = charged or UNKNOWN
         credits_nano = found.credits if found.credits is not None else found.nano_credits
-        # Positional: names would cost a tenth of all that is done for a span here.
-        record = UsageRecord(
-            project,
-            started_at,
-            record_id(project, span.trace_id, span.span_id),
-            span.trace_id,
-            span.span_id,
-            _duration_us(span),
-            failed,
-            found.error_type,
-            source or derived_source(agent, operation),
-            operation,
-            found.name or around.name,
-            agent,
-            found.conversation or around.conversation,
-            found.user or around.user,
-            found.channel or around.channel,
-            around.service or found.service,
-            around.environment or found.environment,
-            provider,
-            found.request_model,
-            found.response_model,
-            used.input,
-            used.output,
-            used.cache_read,
-            used.cache_write,
-            used.reasoning,
-            cost,
-            said is not None,
-            credits_nano or 0,
-            used.cache_write_1h,
-            input_cost,
-            read_cost,
-            write_cost,
-            output_cost,
-            found.service_tier,
-            used.suspect,
-            credits_reported=credits_nano is not None,
-            turn=found.turn,
-            first_token_us=_first_token_us(found, span),
+        # In the order of the fields: names would cost a tenth of all that is done for a span here.
+        record = UsageRecord._make(
+            (
+                project,
+                started_at,
+                record_id(project, span.trace_id, span.span_id),
+                span.trace_id,
+                span.span_id,
+                duration_us,
+                failed,
+                found.error_type,
+                source or derived_source(agent, operation),
+                operation,
+                found.name or around.name,
+                agent,
+                found.conversation or around.conversation,
+                found.user or around.user,
+                found.channel or around.channel,
+                around.service or found.service,
+                around.environment or found.environment,
+                provider,
+                found.request_model,
+                found.response_model,
+                used.input,
+                used.output,
+                used.cache_read,
+                used.cache_write,
+                used.reasoning,
+                cost,
+                said is not None,
+                credits_nano or 0,
+                used.cache_write_1h,
+                input_cost,
+                read_cost,
+                write_cost,
+                output_cost,
+                found.service_tier,
+                used.suspect,
+                _first_token_us(found, span, duration_us),
+                credits_nano is not None,
+                found.turn,
+                (),
+            )
         )
         return Observation(
             self._charging.charge(record),
@@ -242,7 +249,7 @@ def _beside(span: Span, judged: NoCall, around: Origin, project: str) -> NotACal
     if judged.known:
         said, used = read_identity(span.attributes), False
     else:
-        said = found = read(span.attributes)
+        said = found = span.found or read(span.attributes)
         used = bool(found.input or found.output)
     agent = said.agent
     kind_key, kind, name_key = AGENT_ENTITY
@@ -273,14 +280,14 @@ def _duration_us(span: Span) -> int:
     return taken // 1000 if 0 <= taken <= 1000 * MAX_DURATION_US else 0
 
 
-def _first_token_us(found: Found, span: Span) -> int | None:
+def _first_token_us(found: Found, span: Span, duration_us: int) -> int | None:
     """How long it took until the first token; unknown where that is longer than the call."""
     first = found.first_token or found.first_token_seconds or found.first_token_either
     if first is None and found.first_token_at is not None:
         first = found.first_token_at - span.start_ns // 1000
     elif first is None and span.first_token_ns:
         first = (span.first_token_ns - span.start_ns) // 1000
-    return bounded_first_token(first, _duration_us(span))
+    return bounded_first_token(first, duration_us)
 
 
 def _infer_provider(found: Found) -> str | None:
@@ -292,6 +299,10 @@ def _infer_provider(found: Found) -> str | None:
 
 
 def _tokens(scope: str, provider: str | None, found: Found, keys: Mapping[str, AttributeValue]) -> Tokens:
+    if _is_plain(found):
+        return Tokens(
+            found.input, found.output, found.cache_read, found.cache_write, found.cache_write_1h, found.reasoning
+        )
     unless, counts_cache, gemini = habits(scope, provider, found.response_model or found.request_model)
     write, hour, suspect = written(found.cache_write, found.cache_write_5m, found.cache_write_1h)
     legacy, current = EXCLUSIVE_OUTPUT_KEY
@@ -303,3 +314,10 @@ def _tokens(scope: str, provider: str | None, found: Found, keys: Mapping[str, A
         gemini=gemini,
         counts_cache=counts_cache,
     )
+
+
+def _is_plain(found: Found) -> bool:
+    """Whether there are no parts that could be in input or output or not, and no total that says so."""
+    return not (
+        found.cache_read or found.reasoning or found.cache_write or found.cache_write_5m or found.cache_write_1h
+    ) and (not found.total or found.input is None or found.output is None or found.total == found.input + found.output)

@@ -11,7 +11,9 @@ FIRST_TOKEN_EVENTS = frozenset(
     {b"First Token Stream Event", b"gen_ai.content.completion.chunk", b"llm.content.completion.chunk"}
 )
 """Span events that OpenInference and Traceloop add when the first piece of an answer comes, or each."""
-_FIRST_TOKEN_MARKS = (b"First Token Stream Event", b"content.completion.chunk")
+_FIRST_TOKEN, _CHUNK = b"First Token Stream Event", b"content.completion.chunk"
+
+_GEN_AI, _OPENINFERENCE = b"gen_ai.", b"openinference."
 
 _COUNT = re.compile(
     r"(?=.*token)(?=.*(?:input|output|prompt|completion))(?!.*(?:max|limit|budget|cost|price|per_))", re.DOTALL
@@ -21,7 +23,12 @@ _MAX_KEY = 256
 
 def tells_of_first_token(raw: bytes) -> bool:
     """Whether the bytes of a span, in either encoding, hold the name of one of ``FIRST_TOKEN_EVENTS``."""
-    return any(mark in raw for mark in _FIRST_TOKEN_MARKS)
+    return _FIRST_TOKEN in raw or _CHUNK in raw
+
+
+def is_likely_call(raw: bytes) -> bool:
+    """Whether the bytes of a span are probably those of a call: a guess that only says what to try first."""
+    return _GEN_AI in raw or _OPENINFERENCE in raw
 
 
 def is_token_count(key: str) -> bool:

@@ -18,7 +18,7 @@ from usage_graph.receiver.lineage import Lineage
 from usage_graph.receiver.logs import LogRecord
 from usage_graph.receiver.metrics import Measured, Metered, Uncounted
 from usage_graph.receiver.request import Request, Signal
-from usage_graph.receiver.traces import Call, Decoded, Outline
+from usage_graph.receiver.traces import Decoded, Outline
 
 _log = logging.getLogger("usage_graph.receiver")
 
@@ -130,22 +130,23 @@ class Service:
                 await asyncio.sleep(0)
 
     def _take_span(self, ledger: Ledger, decoded: Decoded) -> None:
-        match decoded:
-            case Outline():
-                self._take_outline(ledger, decoded)
-            case Call(resource, scope, span):
-                project = ledger.project(resource, scope)
-                ledger.accept(project)
-                match self._processor.observe(resource, scope, span, project=project, now=ledger.now):
-                    case Observation() as call:
-                        self._observe(ledger, call, traced=True)
-                    case NotACall(ancestor, certain, unrecognised):
-                        ledger.pass_over(project, scope, unrecognised=unrecognised)
-                        self._place(ledger, ancestor, certain=certain)
-                    case Rejection(reason):
-                        ledger.reject(project, reason)
-            case Rejection(reason):
-                self._refuse(ledger, reason)
+        if isinstance(decoded, Outline):
+            self._take_outline(ledger, decoded)
+            return
+        if isinstance(decoded, Rejection):
+            self._refuse(ledger, decoded.reason)
+            return
+        resource, scope, span = decoded
+        project = ledger.project(resource, scope)
+        ledger.accept(project)
+        found = self._processor.observe(resource, scope, span, project=project, now=ledger.now)
+        if isinstance(found, Observation):
+            self._observe(ledger, found)
+        elif isinstance(found, NotACall):
+            ledger.pass_over(project, scope, unrecognised=found.unrecognised)
+            self._place(ledger, found.ancestor, certain=found.certain)
+        else:
+            ledger.reject(project, found.reason)
 
     def _take_outline(self, ledger: Ledger, outline: Outline) -> None:
         # Nearly all spans of an application are no calls, so this is short.
@@ -168,7 +169,7 @@ class Service:
         ledger.accept(project)
         match self._events.observe(resource, scope, event, project=project, now=ledger.now):
             case Observation() as call:
-                self._observe(ledger, call, traced=call.record.trace_id == event.trace_id)
+                self._observe(ledger, call)
             case Ignored(unrecognised):
                 ledger.pass_over(project, scope, unrecognised=unrecognised)
             case Rejection(reason):
@@ -184,7 +185,7 @@ class Service:
                     if isinstance(one, Rejection):
                         ledger.reject(project, one.reason)
                     else:
-                        self._observe(ledger, one, traced=False)
+                        self._observe(ledger, one)
                 if not told:
                     ledger.pass_over(project, scope, parts=len(points))
             case Uncounted(resource, scope, count, cumulative):
@@ -196,10 +197,11 @@ class Service:
             case Rejection(reason):
                 self._refuse(ledger, reason)
 
-    def _observe(self, ledger: Ledger, call: Observation, *, traced: bool) -> None:
-        """Store ``call`` and, if its trace is one of spans, what waited there for a call."""
-        if ledger.observe(call) and traced:
-            ledger.items.extend(self._lineage.call(call.record.project, call.record.trace_id))
+    def _observe(self, ledger: Ledger, call: Observation) -> None:
+        """Store ``call``, and what waited above it for a call."""
+        if ledger.observe(call) and call.parent_span_id:
+            record = call.record
+            ledger.items.extend(self._lineage.call(record.project, record.trace_id, call.parent_span_id))
 
     def _place(self, ledger: Ledger, ancestor: Ancestor, *, certain: bool) -> None:
         ledger.items.extend(self._lineage.above(ancestor, certain=certain))

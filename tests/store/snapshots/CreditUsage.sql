@@ -1,3 +1,12 @@
+-- Since when records are kept; and of a project, which buckets the rollups have that settle.
+SELECT retention.kept_since, settled.until, ARRAY(
+    SELECT DISTINCT u.day FROM usage_unsettled AS u WHERE u.project = settled.project AND u.day < settled.until ORDER BY u.day
+) AS unsettled
+FROM usage_retention AS retention
+LEFT JOIN usage_settled AS settled ON settled.project = $1
+
+;
+
 -- Those of a project; of all where none is named.
 SELECT project, since, period, zone, included_nano, price
 FROM usage_credit_plan

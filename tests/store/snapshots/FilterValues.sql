@@ -1,3 +1,12 @@
+-- Since when records are kept; and of a project, which buckets the rollups have that settle.
+SELECT retention.kept_since, settled.until, ARRAY(
+    SELECT DISTINCT u.day FROM usage_unsettled AS u WHERE u.project = settled.project AND u.day < settled.until ORDER BY u.day
+) AS unsettled
+FROM usage_retention AS retention
+LEFT JOIN usage_settled AS settled ON settled.project = $1
+
+;
+
 -- The values of a dimension that begin with a text, and how many calls have them: those of most calls first.
 SELECT c.key AS value, usage_sum(c.calls) AS calls
 FROM (SELECT v.agent AS key, v.calls FROM (SELECT r.bucket AS at, r.agent, r.calls

@@ -74,6 +74,99 @@ first_token_us bigint NOT NULL,
 durations bigint[] NOT NULL,
 first_tokens bigint[] NOT NULL
 
+-- table usage_by_agent_36d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+agent text,
+source text
+
+-- table usage_by_agent_3d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+agent text,
+source text
+
+-- table usage_by_agent_9d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+agent text,
+source text
+
 -- table usage_by_conversation_1d
 bucket timestamp with time zone NOT NULL,
 calls bigint NOT NULL,
@@ -108,6 +201,105 @@ first_token_calls bigint NOT NULL,
 first_token_us bigint NOT NULL,
 durations bigint[] NOT NULL,
 first_tokens bigint[] NOT NULL
+
+-- table usage_by_conversation_36d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+conversation text,
+agent text,
+item_name text,
+source text
+
+-- table usage_by_conversation_3d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+conversation text,
+agent text,
+item_name text,
+source text
+
+-- table usage_by_conversation_9d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+conversation text,
+agent text,
+item_name text,
+source text
 
 -- table usage_by_model_15m
 bucket timestamp with time zone NOT NULL,
@@ -214,6 +406,132 @@ first_token_us bigint NOT NULL,
 durations bigint[] NOT NULL,
 first_tokens bigint[] NOT NULL
 
+-- table usage_by_model_36d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+source text,
+model text,
+provider text,
+operation text
+
+-- table usage_by_model_9d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+source text,
+model text,
+provider text,
+operation text
+
+-- table usage_by_source_1d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+source text
+
+-- table usage_by_source_1h
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+source text
+
 -- table usage_by_user_1d
 bucket timestamp with time zone NOT NULL,
 calls bigint NOT NULL,
@@ -246,6 +564,99 @@ first_token_calls bigint NOT NULL,
 first_token_us bigint NOT NULL,
 durations bigint[] NOT NULL,
 first_tokens bigint[] NOT NULL
+
+-- table usage_by_user_36d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+user_id text,
+source text
+
+-- table usage_by_user_3d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+user_id text,
+source text
+
+-- table usage_by_user_9d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+user_id text,
+source text
 
 -- table usage_conversation
 first_at timestamp with time zone NOT NULL,
@@ -438,6 +849,10 @@ attributes jsonb
 single boolean NOT NULL,
 kept_since timestamp with time zone
 
+-- table usage_settled
+until timestamp with time zone NOT NULL,
+project text NOT NULL
+
 -- table usage_turn
 first_at timestamp with time zone NOT NULL,
 last_at timestamp with time zone NOT NULL,
@@ -445,6 +860,11 @@ turn uuid NOT NULL,
 project text NOT NULL,
 conversation text NOT NULL,
 model text
+
+-- table usage_unsettled
+day timestamp with time zone NOT NULL,
+since timestamp with time zone NOT NULL,
+project text NOT NULL
 
 -- index usage_ancestor_parent
 CREATE INDEX usage_ancestor_parent ON usage_ancestor USING btree (project, parent) WHERE (parent IS NOT NULL)
@@ -461,8 +881,26 @@ CREATE UNIQUE INDEX usage_by_agent_1d_project_bucket_agent_source_key ON usage_b
 -- index usage_by_agent_1h_project_bucket_agent_source_key
 CREATE UNIQUE INDEX usage_by_agent_1h_project_bucket_agent_source_key ON usage_by_agent_1h USING btree (project, bucket, agent, source) NULLS NOT DISTINCT
 
+-- index usage_by_agent_36d_bucket
+CREATE INDEX usage_by_agent_36d_bucket ON usage_by_agent_36d USING btree (project, bucket)
+
+-- index usage_by_agent_3d_bucket
+CREATE INDEX usage_by_agent_3d_bucket ON usage_by_agent_3d USING btree (project, bucket)
+
+-- index usage_by_agent_9d_bucket
+CREATE INDEX usage_by_agent_9d_bucket ON usage_by_agent_9d USING btree (project, bucket)
+
 -- index usage_by_conversation_1d_project_bucket_conversation_agent__key
 CREATE UNIQUE INDEX usage_by_conversation_1d_project_bucket_conversation_agent__key ON usage_by_conversation_1d USING btree (project, bucket, conversation, agent, item_name, source) NULLS NOT DISTINCT
+
+-- index usage_by_conversation_36d_bucket
+CREATE INDEX usage_by_conversation_36d_bucket ON usage_by_conversation_36d USING btree (project, bucket)
+
+-- index usage_by_conversation_3d_bucket
+CREATE INDEX usage_by_conversation_3d_bucket ON usage_by_conversation_3d USING btree (project, bucket)
+
+-- index usage_by_conversation_9d_bucket
+CREATE INDEX usage_by_conversation_9d_bucket ON usage_by_conversation_9d USING btree (project, bucket)
 
 -- index usage_by_model_15m_project_bucket_source_model_provider_ope_key
 CREATE UNIQUE INDEX usage_by_model_15m_project_bucket_source_model_provider_ope_key ON usage_by_model_15m USING btree (project, bucket, source, model, provider, operation) NULLS NOT DISTINCT
@@ -473,8 +911,29 @@ CREATE UNIQUE INDEX usage_by_model_1d_project_bucket_source_model_provider_oper_
 -- index usage_by_model_1h_project_bucket_source_model_provider_oper_key
 CREATE UNIQUE INDEX usage_by_model_1h_project_bucket_source_model_provider_oper_key ON usage_by_model_1h USING btree (project, bucket, source, model, provider, operation) NULLS NOT DISTINCT
 
+-- index usage_by_model_36d_bucket
+CREATE INDEX usage_by_model_36d_bucket ON usage_by_model_36d USING btree (project, bucket)
+
+-- index usage_by_model_9d_bucket
+CREATE INDEX usage_by_model_9d_bucket ON usage_by_model_9d USING btree (project, bucket)
+
+-- index usage_by_source_1d_bucket
+CREATE INDEX usage_by_source_1d_bucket ON usage_by_source_1d USING btree (project, bucket)
+
+-- index usage_by_source_1h_bucket
+CREATE INDEX usage_by_source_1h_bucket ON usage_by_source_1h USING btree (project, bucket)
+
 -- index usage_by_user_1d_project_bucket_user_id_source_key
 CREATE UNIQUE INDEX usage_by_user_1d_project_bucket_user_id_source_key ON usage_by_user_1d USING btree (project, bucket, user_id, source) NULLS NOT DISTINCT
+
+-- index usage_by_user_36d_bucket
+CREATE INDEX usage_by_user_36d_bucket ON usage_by_user_36d USING btree (project, bucket)
+
+-- index usage_by_user_3d_bucket
+CREATE INDEX usage_by_user_3d_bucket ON usage_by_user_3d USING btree (project, bucket)
+
+-- index usage_by_user_9d_bucket
+CREATE INDEX usage_by_user_9d_bucket ON usage_by_user_9d USING btree (project, bucket)
 
 -- index usage_conversation_pkey
 CREATE UNIQUE INDEX usage_conversation_pkey ON usage_conversation USING btree (project, conversation)
@@ -551,14 +1010,23 @@ CREATE INDEX usage_record_title ON usage_record USING btree (project, conversati
 -- index usage_retention_pkey
 CREATE UNIQUE INDEX usage_retention_pkey ON usage_retention USING btree (single)
 
+-- index usage_settled_pkey
+CREATE UNIQUE INDEX usage_settled_pkey ON usage_settled USING btree (project)
+
 -- index usage_turn_project_conversation_turn_model_key
 CREATE UNIQUE INDEX usage_turn_project_conversation_turn_model_key ON usage_turn USING btree (project, conversation, turn, model) NULLS NOT DISTINCT
+
+-- index usage_unsettled_day
+CREATE INDEX usage_unsettled_day ON usage_unsettled USING btree (project, day)
+
+-- aggregate usage_entries
+array_cat of bigint[] from
 
 -- aggregate usage_sum
 int8pl of bigint from 0
 
--- function usage_build_rollups
-CREATE OR REPLACE FUNCTION usage_build_rollups()
+-- function usage_build_base_rollups
+CREATE OR REPLACE FUNCTION usage_build_base_rollups()
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -568,19 +1036,41 @@ DECLARE
     item_name constant text := 'CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END';
     -- event, and the signed rows that its transition tables amount to
     events constant text[][] := ARRAY[
-        ['insert', 'SELECT 1 AS sign, added.* FROM added'],
-        ['delete', 'SELECT -1 AS sign, removed.* FROM removed'],
-        ['update', 'SELECT 1 AS sign, added.* FROM added UNION ALL SELECT -1 AS sign, removed.* FROM removed']
+        ['insert', 'SELECT 1::bigint AS sign, added.* FROM added'],
+        ['delete', 'SELECT -1::bigint AS sign, removed.* FROM removed'],
+        ['update', 'SELECT 1::bigint AS sign, added.* FROM added '
+                   'UNION ALL SELECT -1::bigint AS sign, removed.* FROM removed']
     ];
     measures constant text := (SELECT string_agg(name, ', ' ORDER BY number) FROM usage_measure);
+    -- What one signed row adds, and the sums of such: of rows, and of finer sums.
     amounts constant text := (
         SELECT string_agg(
             format(
+                CASE type WHEN 'histogram' THEN '(%s << 40) + r.sign AS %I' ELSE 'r.sign * (%s) AS %I' END, amount, name
+            ), ', ' ORDER BY number
+        )
+        FROM usage_measure
+    );
+    sums constant text := (
+        SELECT string_agg(
+            format(
                 CASE type
-                    WHEN 'bigint' THEN 'usage_sum(r.sign * %s)'
-                    WHEN 'numeric' THEN 'sum(r.sign * %s)'
-                    ELSE 'array_remove(array_agg((%s << 40) + r.sign), NULL)'
-                END, amount
+                    WHEN 'bigint' THEN 'usage_sum(r.%1$I) AS %1$I'
+                    WHEN 'numeric' THEN 'sum(r.%1$I) AS %1$I'
+                    ELSE 'array_remove(array_agg(r.%1$I), NULL) AS %1$I'
+                END, name
+            ), ', ' ORDER BY number
+        )
+        FROM usage_measure
+    );
+    sums_of_sums constant text := (
+        SELECT string_agg(
+            format(
+                CASE type
+                    WHEN 'bigint' THEN 'usage_sum(r.%1$I) AS %1$I'
+                    WHEN 'numeric' THEN 'sum(r.%1$I) AS %1$I'
+                    ELSE 'usage_entries(r.%1$I) AS %1$I'
+                END, name
             ), ', ' ORDER BY number
         )
         FROM usage_measure
@@ -596,104 +1086,119 @@ DECLARE
         )
         FROM usage_measure
     );
+    dimensions constant text :=
+        format('r.source, %s AS model, r.provider, r.operation, r.agent, r.conversation, %s AS item_name, r.user_id',
+               model, item_name);
+    family record;
     rollup record;
     event text[];
+    finer text; -- what a rollup's sums are made of
+    columns text; -- its dimensions
     lacking text[];
-    add_to text; -- adds amounts (%1$s) of signed rows (%2$s) to the rollup
-    body text;
-    bodies jsonb := '{}';
+    summed text := ''; -- the sums of all rollups
+    kept_in text[] := '{}'; -- adds them to what is kept
+    emptied text := ''; -- removes the groups that are no more
 BEGIN
     -- No record is written while this goes on.
     LOCK TABLE usage_record IN SHARE ROW EXCLUSIVE MODE;
-    FOR rollup IN
-        SELECT name, grain, columns, expressions
+    FOR family IN
+        SELECT f.*
         FROM (VALUES
-            ('usage_by_model_15m', '15 minutes',
-             ARRAY['source', 'model', 'provider', 'operation'], ARRAY['r.source', model, 'r.provider', 'r.operation']),
-            ('usage_by_model_1h', '1 hour',
-             ARRAY['source', 'model', 'provider', 'operation'], ARRAY['r.source', model, 'r.provider', 'r.operation']),
-            ('usage_by_model_1d', '1 day',
-             ARRAY['source', 'model', 'provider', 'operation'], ARRAY['r.source', model, 'r.provider', 'r.operation']),
-            ('usage_by_agent_1h', '1 hour', ARRAY['agent', 'source'], ARRAY['r.agent', 'r.source']),
-            ('usage_by_agent_1d', '1 day', ARRAY['agent', 'source'], ARRAY['r.agent', 'r.source']),
-            ('usage_by_conversation_1d', '1 day',
-             ARRAY['conversation', 'agent', 'item_name', 'source'],
-             ARRAY['r.conversation', 'r.agent', item_name, 'r.source']),
-            ('usage_by_user_1d', '1 day', ARRAY['user_id', 'source'], ARRAY['r.user_id', 'r.source'])
-        ) AS family (name, grain, columns, expressions)
+            ('usage_by_model', ARRAY['source', 'model', 'provider', 'operation'], ARRAY['15m', '1h', '1d']),
+            ('usage_by_agent', ARRAY['agent', 'source'], ARRAY['1h', '1d']),
+            ('usage_by_conversation', ARRAY['conversation', 'agent', 'item_name', 'source'], ARRAY['1d']),
+            ('usage_by_user', ARRAY['user_id', 'source'], ARRAY['1d'])
+        ) AS f (name, dimensions, suffixes)
     LOOP
-        -- Ordered by key, so that concurrent batches take their row locks in one order.
-        add_to := format(
-            'INSERT INTO %1$I AS kept (project, bucket, %2$s, %3$s)
-             SELECT r.project, date_bin(%4$L, r.started_at, %5$L) AS bucket, %6$s, %%1$s
-             FROM (%%2$s) AS r GROUP BY r.project, 2, %7$s ORDER BY r.project, 2, %7$s
-             ON CONFLICT (project, bucket, %2$s) DO UPDATE SET %8$s;',
-            rollup.name,
-            array_to_string(rollup.columns, ', '),
-            measures,
-            rollup.grain,
-            origin,
-            array_to_string(rollup.expressions, ', '),
-            (SELECT string_agg((i + 2)::text, ', ') FROM generate_series(1, cardinality(rollup.columns)) AS i),
-            additions
-        );
-
-        lacking := ARRAY(
-            SELECT m.name FROM usage_measure AS m
-            WHERE NOT EXISTS (
-                SELECT FROM pg_attribute AS a
-                WHERE a.attrelid = rollup.name::regclass AND a.attname = m.name AND NOT a.attisdropped
-            )
-        );
-        IF cardinality(lacking) > 0 THEN
-            EXECUTE format(
-                'ALTER TABLE %I %s', rollup.name,
-                (SELECT string_agg(
-                     format(
-                         CASE type
-                             WHEN 'histogram' THEN
-                                 'ADD COLUMN %1$I bigint[] NOT NULL DEFAULT ''{}'', '
-                                 'ALTER COLUMN %1$I SET STORAGE EXTERNAL'
-                             ELSE 'ADD COLUMN %1$I %2$s NOT NULL DEFAULT 0'
-                         END, name, type
-                     ), ', ' ORDER BY number
-                 )
-                 FROM usage_measure WHERE name = ANY (lacking))
+        columns := array_to_string(family.dimensions, ', ');
+        finer := 'signed';
+        FOR rollup IN
+            SELECT family.name || '_' || wanted.suffix AS name, l.grain
+            FROM unnest(family.suffixes) WITH ORDINALITY AS wanted (suffix, number)
+            INNER JOIN (VALUES ('15m', '15 minutes'), ('1h', '1 hour'), ('1d', '1 day')) AS l (suffix, grain)
+                USING (suffix)
+            ORDER BY wanted.number
+        LOOP
+            lacking := ARRAY(
+                SELECT m.name FROM usage_measure AS m
+                WHERE NOT EXISTS (
+                    SELECT FROM pg_attribute AS a
+                    WHERE a.attrelid = rollup.name::regclass AND a.attname = m.name AND NOT a.attisdropped
+                )
             );
-            EXECUTE format(
-                add_to,
-                (SELECT string_agg(
-                     CASE
-                         WHEN type = 'histogram' AND name = ANY (lacking)
-                             THEN format('usage_histogram(array_agg((%s << 40) + 1))', amount)
-                         WHEN type = 'histogram' THEN '''{}''::bigint[]'
-                         WHEN name = ANY (lacking) THEN format('sum(%s)', amount)
-                         ELSE '0'
-                     END, ', ' ORDER BY number
-                 ) FROM usage_measure),
-                format(
-                    'SELECT r.* FROM usage_record AS r WHERE r.started_at >= %L AND (%s)',
+            IF cardinality(lacking) > 0 THEN
+                EXECUTE format(
+                    'ALTER TABLE %I %s', rollup.name,
+                    (SELECT string_agg(
+                         format(
+                             CASE type
+                                 WHEN 'histogram' THEN
+                                     'ADD COLUMN %1$I bigint[] NOT NULL DEFAULT ''{}'', '
+                                     'ALTER COLUMN %1$I SET STORAGE EXTERNAL'
+                                 ELSE 'ADD COLUMN %1$I %2$s NOT NULL DEFAULT 0'
+                             END, name, type
+                         ), ', ' ORDER BY number
+                     )
+                     FROM usage_measure WHERE name = ANY (lacking))
+                );
+                EXECUTE format(
+                    'INSERT INTO %1$I AS kept (project, bucket, %2$s, %3$s)
+                     SELECT r.project, date_bin(%4$L, r.bucket, %5$L), %2$s, %6$s
+                     FROM (
+                         SELECT r.project, r.started_at AS bucket, %7$s, %8$s FROM usage_record AS r
+                         WHERE r.started_at >= %9$L AND (%10$s)
+                     ) AS r
+                     GROUP BY r.project, 2, %2$s
+                     ON CONFLICT (project, bucket, %2$s) DO UPDATE SET %11$s',
+                    rollup.name, columns, measures, rollup.grain, origin,
+                    (SELECT string_agg(
+                         CASE
+                             WHEN type = 'histogram' AND name = ANY (lacking)
+                                 THEN format('usage_histogram(array_agg(r.%I))', name)
+                             WHEN type = 'histogram' THEN '''{}''::bigint[]'
+                             WHEN name = ANY (lacking) THEN format('sum(r.%I)', name)
+                             ELSE '0'
+                         END, ', ' ORDER BY number
+                     ) FROM usage_measure),
+                    dimensions, replace(amounts, 'r.sign', '1'),
                     coalesce((SELECT kept_since FROM usage_retention), '-infinity'),
                     (SELECT string_agg(
                          format(CASE type WHEN 'histogram' THEN '%s IS NOT NULL' ELSE '%s <> 0' END, amount), ' OR '
                      )
-                     FROM usage_measure WHERE name = ANY (lacking))
-                )
-            );
-        END IF;
-
-        FOREACH event SLICE 1 IN ARRAY events LOOP
-            body := format(add_to, amounts, event[2]);
-            IF event[1] <> 'insert' THEN
-                -- A group without calls is no group.
-                body := body || format(
-                    ' DELETE FROM %1$I AS kept USING
-                      (SELECT DISTINCT project, date_bin(%2$L, started_at, %3$L) AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;',
-                    rollup.name, rollup.grain, origin
+                     FROM usage_measure WHERE name = ANY (lacking)),
+                    additions
                 );
             END IF;
-            bodies := jsonb_set(bodies, ARRAY[event[1]], to_jsonb(coalesce(bodies ->> event[1], '') || body));
+            -- Nobody asks for measures by their values: to know how these are distributed would cost autovacuum as
+            -- much as all writing costs.
+            EXECUTE format(
+                'ALTER TABLE %I %s', rollup.name,
+                (SELECT string_agg(format('ALTER COLUMN %I SET STATISTICS 0', name), ', ') FROM usage_measure)
+            );
+
+            summed := summed || format(
+                ', %1$I AS MATERIALIZED (
+                     SELECT r.project, date_bin(%2$L, r.bucket, %3$L) AS bucket, %4$s, %5$s FROM %6$I AS r
+                     GROUP BY r.project, 2, %4$s
+                 )',
+                rollup.name || '_sums', rollup.grain, origin, columns,
+                CASE finer WHEN 'signed' THEN sums ELSE sums_of_sums END, finer
+            );
+            -- Ordered by key, so that concurrent batches take their row locks in one order.
+            kept_in := kept_in || format(
+                'INSERT INTO %1$I AS kept (project, bucket, %2$s, %3$s)
+                 SELECT r.project, r.bucket, %2$s, %3$s FROM %4$I AS r ORDER BY r.project, r.bucket, %2$s
+                 ON CONFLICT (project, bucket, %2$s) DO UPDATE SET %5$s',
+                rollup.name, columns, measures, rollup.name || '_sums', additions
+            );
+            -- A group without calls is no group.
+            emptied := emptied || format(
+                'DELETE FROM %1$I AS kept USING
+                 (SELECT DISTINCT project, date_bin(%2$L, started_at, %3$L) AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; ',
+                rollup.name, rollup.grain, origin
+            );
+            finer := rollup.name || '_sums';
         END LOOP;
     END LOOP;
 
@@ -701,11 +1206,54 @@ BEGIN
         EXECUTE format(
             'CREATE OR REPLACE FUNCTION usage_roll_up_%1$s() RETURNS trigger LANGUAGE plpgsql AS $body$
              BEGIN
-                 %2$s
+                 WITH signed AS MATERIALIZED (
+                     SELECT r.project, date_bin(%2$L, r.started_at, %3$L) AS bucket, %4$s, %5$s FROM (%6$s) AS r
+                 )%7$s%8$s
+                 %9$s;
+                 %10$s
                  RETURN NULL;
              END $body$',
-            event[1], bodies ->> event[1]
+            event[1], '15 minutes', origin, dimensions, amounts, event[2], summed,
+            (SELECT string_agg(format(', added_%s AS (%s)', number, statement), '' ORDER BY number)
+             FROM unnest(kept_in) WITH ORDINALITY AS k (statement, number) WHERE number < cardinality(kept_in)),
+            kept_in[cardinality(kept_in)], CASE event[1] WHEN 'insert' THEN '' ELSE emptied END
         );
+    END LOOP;
+END $function$
+
+-- function usage_build_rollups
+CREATE OR REPLACE FUNCTION usage_build_rollups()
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    SELECT usage_build_base_rollups();
+    SELECT usage_build_settled();
+$function$
+
+-- function usage_build_settled
+CREATE OR REPLACE FUNCTION usage_build_settled()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    rollup record;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1970497394, 4);
+    DELETE FROM usage_settled;
+    DELETE FROM usage_unsettled;
+    FOR rollup IN SELECT * FROM usage_settled_rollup LOOP
+        IF to_regclass(rollup.name) IS NOT NULL THEN
+            EXECUTE format('DROP TABLE %I', rollup.name);
+        END IF;
+        -- Numbers of a fixed width come first: what stands before the first text is found without looking at the rest.
+        EXECUTE format(
+            'CREATE TABLE %I (bucket timestamptz NOT NULL, %s, project text COLLATE "C" NOT NULL, %s)',
+            rollup.name,
+            (SELECT string_agg(format('%I %s NOT NULL', name, type), ', ' ORDER BY type, number)
+             FROM usage_measure WHERE type <> 'histogram'),
+            (SELECT string_agg(format('%I text COLLATE "C"', c), ', ') FROM unnest(rollup.columns) AS c)
+        );
+        EXECUTE format('CREATE INDEX %I ON %I (project, bucket)', rollup.name || '_bucket', rollup.name);
     END LOOP;
 END $function$
 
@@ -880,18 +1428,19 @@ AS $function$
     SELECT
         k.conversation,
         k.first_at,
-        CASE WHEN k.last_at < until THEN k.last_at ELSE (
-            SELECT max(CASE WHEN t.last_at < until THEN t.last_at ELSE coalesce(
-                (
-                    SELECT r.started_at FROM usage_record AS r
-                    WHERE r.project = wanted AND r.conversation = k.conversation
-                        AND r.started_at >= t.first_at AND r.started_at < until
-                    ORDER BY r.started_at DESC, r.id DESC
-                    LIMIT 1
-                ), t.first_at
-            ) END)
-            FROM usage_turn AS t
-            WHERE t.project = wanted AND t.conversation = k.conversation AND t.first_at < until
+        CASE WHEN k.last_at < until THEN k.last_at WHEN k.first_at < until THEN coalesce(
+            (
+                SELECT r.started_at FROM usage_record AS r
+                WHERE r.project = wanted AND r.conversation = k.conversation
+                    AND r.started_at >= k.first_at AND r.started_at < until
+                ORDER BY r.started_at DESC, r.id DESC
+                LIMIT 1
+            ),
+            (
+                SELECT max(CASE WHEN t.last_at < until THEN t.last_at ELSE t.first_at END)
+                FROM usage_turn AS t
+                WHERE t.project = wanted AND t.conversation = k.conversation AND t.first_at < until
+            )
         ) END,
         (k.title).said,
         (k.agent).said,
@@ -1144,42 +1693,60 @@ CREATE OR REPLACE FUNCTION usage_roll_up_delete()
  LANGUAGE plpgsql
 AS $function$
              BEGIN
-                 INSERT INTO usage_by_model_15m AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('15 minutes', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model), r.provider, r.operation, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_model_15m AS kept USING
-                      (SELECT DISTINCT project, date_bin('15 minutes', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_model_1h AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 hour', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model), r.provider, r.operation, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_model_1h AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_model_1d AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model), r.provider, r.operation, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_model_1d AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_agent_1h AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 hour', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.agent, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4 ORDER BY r.project, 2, 3, 4
-             ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_agent_1h AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_agent_1d AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.agent, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4 ORDER BY r.project, 2, 3, 4
-             ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_agent_1d AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_conversation_1d AS kept (project, bucket, conversation, agent, item_name, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.conversation, r.agent, CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, conversation, agent, item_name, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_conversation_1d AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_user_1d AS kept (project, bucket, user_id, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.user_id, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4 ORDER BY r.project, 2, 3, 4
-             ON CONFLICT (project, bucket, user_id, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_user_1d AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;
+                 WITH signed AS MATERIALIZED (
+                     SELECT r.project, date_bin('15 minutes', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, r.agent, r.conversation, CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END AS item_name, r.user_id, r.sign * (1) AS calls, r.sign * (r.failed::int) AS failed_calls, r.sign * ((r.cost_nano IS NULL)::int) AS unpriced_calls, r.sign * ((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int) AS unmeasured_calls, r.sign * (coalesce(r.input_tokens, 0)) AS input_tokens, r.sign * (coalesce(r.output_tokens, 0)) AS output_tokens, r.sign * (coalesce(r.cache_read_tokens, 0)) AS cache_read_tokens, r.sign * (coalesce(r.cache_write_tokens, 0)) AS cache_write_tokens, r.sign * (coalesce(r.reasoning_tokens, 0)) AS reasoning_tokens, r.sign * (coalesce(r.cost_nano, 0)) AS cost_nano, r.sign * (r.credits_nano) AS credits_nano, r.sign * (r.duration_us) AS duration_us, r.sign * (r.suspect::int) AS suspect_calls, r.sign * (coalesce(r.cache_write_1h_tokens, 0)) AS cache_write_1h_tokens, r.sign * (coalesce(r.input_cost_nano, 0)) AS input_cost_nano, r.sign * (coalesce(r.cache_read_cost_nano, 0)) AS cache_read_cost_nano, r.sign * (coalesce(r.cache_write_cost_nano, 0)) AS cache_write_cost_nano, r.sign * (coalesce(r.output_cost_nano, 0)) AS output_cost_nano, r.sign * (CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END) AS unpriced_input_tokens, r.sign * (CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END) AS unpriced_output_tokens, r.sign * ((r.duration_us > 0)::int) AS timed_calls, r.sign * (CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END) AS timed_output_tokens, r.sign * (CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END) AS timed_output_us, r.sign * ((r.first_token_us IS NOT NULL)::int) AS first_token_calls, r.sign * (coalesce(r.first_token_us, 0)) AS first_token_us, (usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign AS durations, (usage_time_class(r.first_token_us) << 40) + r.sign AS first_tokens FROM (SELECT -1::bigint AS sign, removed.* FROM removed) AS r
+                 ), usage_by_model_15m_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('15 minutes', r.bucket, '2000-01-01 00:00:00+00') AS bucket, source, model, provider, operation, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, source, model, provider, operation
+                 ), usage_by_model_1h_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 hour', r.bucket, '2000-01-01 00:00:00+00') AS bucket, source, model, provider, operation, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, usage_entries(r.durations) AS durations, usage_entries(r.first_tokens) AS first_tokens FROM usage_by_model_15m_sums AS r
+                     GROUP BY r.project, 2, source, model, provider, operation
+                 ), usage_by_model_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, source, model, provider, operation, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, usage_entries(r.durations) AS durations, usage_entries(r.first_tokens) AS first_tokens FROM usage_by_model_1h_sums AS r
+                     GROUP BY r.project, 2, source, model, provider, operation
+                 ), usage_by_agent_1h_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 hour', r.bucket, '2000-01-01 00:00:00+00') AS bucket, agent, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, agent, source
+                 ), usage_by_agent_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, agent, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, usage_entries(r.durations) AS durations, usage_entries(r.first_tokens) AS first_tokens FROM usage_by_agent_1h_sums AS r
+                     GROUP BY r.project, 2, agent, source
+                 ), usage_by_conversation_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, conversation, agent, item_name, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, conversation, agent, item_name, source
+                 ), usage_by_user_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, user_id, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, user_id, source
+                 ), added_1 AS (INSERT INTO usage_by_model_15m AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_model_15m_sums AS r ORDER BY r.project, r.bucket, source, model, provider, operation
+                 ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_2 AS (INSERT INTO usage_by_model_1h AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_model_1h_sums AS r ORDER BY r.project, r.bucket, source, model, provider, operation
+                 ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_3 AS (INSERT INTO usage_by_model_1d AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_model_1d_sums AS r ORDER BY r.project, r.bucket, source, model, provider, operation
+                 ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_4 AS (INSERT INTO usage_by_agent_1h AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_agent_1h_sums AS r ORDER BY r.project, r.bucket, agent, source
+                 ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_5 AS (INSERT INTO usage_by_agent_1d AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_agent_1d_sums AS r ORDER BY r.project, r.bucket, agent, source
+                 ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_6 AS (INSERT INTO usage_by_conversation_1d AS kept (project, bucket, conversation, agent, item_name, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, conversation, agent, item_name, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_conversation_1d_sums AS r ORDER BY r.project, r.bucket, conversation, agent, item_name, source
+                 ON CONFLICT (project, bucket, conversation, agent, item_name, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens))
+                 INSERT INTO usage_by_user_1d AS kept (project, bucket, user_id, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, user_id, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_user_1d_sums AS r ORDER BY r.project, r.bucket, user_id, source
+                 ON CONFLICT (project, bucket, user_id, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens);
+                 DELETE FROM usage_by_model_15m AS kept USING
+                 (SELECT DISTINCT project, date_bin('15 minutes', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_model_1h AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_model_1d AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_agent_1h AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_agent_1d AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_conversation_1d AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_user_1d AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;
                  RETURN NULL;
              END $function$
 
@@ -1189,28 +1756,46 @@ CREATE OR REPLACE FUNCTION usage_roll_up_insert()
  LANGUAGE plpgsql
 AS $function$
              BEGIN
-                 INSERT INTO usage_by_model_15m AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('15 minutes', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model), r.provider, r.operation, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens);INSERT INTO usage_by_model_1h AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 hour', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model), r.provider, r.operation, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens);INSERT INTO usage_by_model_1d AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model), r.provider, r.operation, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens);INSERT INTO usage_by_agent_1h AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 hour', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.agent, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added) AS r GROUP BY r.project, 2, 3, 4 ORDER BY r.project, 2, 3, 4
-             ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens);INSERT INTO usage_by_agent_1d AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.agent, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added) AS r GROUP BY r.project, 2, 3, 4 ORDER BY r.project, 2, 3, 4
-             ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens);INSERT INTO usage_by_conversation_1d AS kept (project, bucket, conversation, agent, item_name, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.conversation, r.agent, CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, conversation, agent, item_name, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens);INSERT INTO usage_by_user_1d AS kept (project, bucket, user_id, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.user_id, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added) AS r GROUP BY r.project, 2, 3, 4 ORDER BY r.project, 2, 3, 4
-             ON CONFLICT (project, bucket, user_id, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens);
+                 WITH signed AS MATERIALIZED (
+                     SELECT r.project, date_bin('15 minutes', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, r.agent, r.conversation, CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END AS item_name, r.user_id, r.sign * (1) AS calls, r.sign * (r.failed::int) AS failed_calls, r.sign * ((r.cost_nano IS NULL)::int) AS unpriced_calls, r.sign * ((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int) AS unmeasured_calls, r.sign * (coalesce(r.input_tokens, 0)) AS input_tokens, r.sign * (coalesce(r.output_tokens, 0)) AS output_tokens, r.sign * (coalesce(r.cache_read_tokens, 0)) AS cache_read_tokens, r.sign * (coalesce(r.cache_write_tokens, 0)) AS cache_write_tokens, r.sign * (coalesce(r.reasoning_tokens, 0)) AS reasoning_tokens, r.sign * (coalesce(r.cost_nano, 0)) AS cost_nano, r.sign * (r.credits_nano) AS credits_nano, r.sign * (r.duration_us) AS duration_us, r.sign * (r.suspect::int) AS suspect_calls, r.sign * (coalesce(r.cache_write_1h_tokens, 0)) AS cache_write_1h_tokens, r.sign * (coalesce(r.input_cost_nano, 0)) AS input_cost_nano, r.sign * (coalesce(r.cache_read_cost_nano, 0)) AS cache_read_cost_nano, r.sign * (coalesce(r.cache_write_cost_nano, 0)) AS cache_write_cost_nano, r.sign * (coalesce(r.output_cost_nano, 0)) AS output_cost_nano, r.sign * (CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END) AS unpriced_input_tokens, r.sign * (CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END) AS unpriced_output_tokens, r.sign * ((r.duration_us > 0)::int) AS timed_calls, r.sign * (CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END) AS timed_output_tokens, r.sign * (CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END) AS timed_output_us, r.sign * ((r.first_token_us IS NOT NULL)::int) AS first_token_calls, r.sign * (coalesce(r.first_token_us, 0)) AS first_token_us, (usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign AS durations, (usage_time_class(r.first_token_us) << 40) + r.sign AS first_tokens FROM (SELECT 1::bigint AS sign, added.* FROM added) AS r
+                 ), usage_by_model_15m_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('15 minutes', r.bucket, '2000-01-01 00:00:00+00') AS bucket, source, model, provider, operation, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, source, model, provider, operation
+                 ), usage_by_model_1h_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 hour', r.bucket, '2000-01-01 00:00:00+00') AS bucket, source, model, provider, operation, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, usage_entries(r.durations) AS durations, usage_entries(r.first_tokens) AS first_tokens FROM usage_by_model_15m_sums AS r
+                     GROUP BY r.project, 2, source, model, provider, operation
+                 ), usage_by_model_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, source, model, provider, operation, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, usage_entries(r.durations) AS durations, usage_entries(r.first_tokens) AS first_tokens FROM usage_by_model_1h_sums AS r
+                     GROUP BY r.project, 2, source, model, provider, operation
+                 ), usage_by_agent_1h_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 hour', r.bucket, '2000-01-01 00:00:00+00') AS bucket, agent, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, agent, source
+                 ), usage_by_agent_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, agent, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, usage_entries(r.durations) AS durations, usage_entries(r.first_tokens) AS first_tokens FROM usage_by_agent_1h_sums AS r
+                     GROUP BY r.project, 2, agent, source
+                 ), usage_by_conversation_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, conversation, agent, item_name, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, conversation, agent, item_name, source
+                 ), usage_by_user_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, user_id, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, user_id, source
+                 ), added_1 AS (INSERT INTO usage_by_model_15m AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_model_15m_sums AS r ORDER BY r.project, r.bucket, source, model, provider, operation
+                 ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_2 AS (INSERT INTO usage_by_model_1h AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_model_1h_sums AS r ORDER BY r.project, r.bucket, source, model, provider, operation
+                 ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_3 AS (INSERT INTO usage_by_model_1d AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_model_1d_sums AS r ORDER BY r.project, r.bucket, source, model, provider, operation
+                 ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_4 AS (INSERT INTO usage_by_agent_1h AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_agent_1h_sums AS r ORDER BY r.project, r.bucket, agent, source
+                 ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_5 AS (INSERT INTO usage_by_agent_1d AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_agent_1d_sums AS r ORDER BY r.project, r.bucket, agent, source
+                 ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_6 AS (INSERT INTO usage_by_conversation_1d AS kept (project, bucket, conversation, agent, item_name, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, conversation, agent, item_name, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_conversation_1d_sums AS r ORDER BY r.project, r.bucket, conversation, agent, item_name, source
+                 ON CONFLICT (project, bucket, conversation, agent, item_name, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens))
+                 INSERT INTO usage_by_user_1d AS kept (project, bucket, user_id, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, user_id, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_user_1d_sums AS r ORDER BY r.project, r.bucket, user_id, source
+                 ON CONFLICT (project, bucket, user_id, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens);
+
                  RETURN NULL;
              END $function$
 
@@ -1220,42 +1805,60 @@ CREATE OR REPLACE FUNCTION usage_roll_up_update()
  LANGUAGE plpgsql
 AS $function$
              BEGIN
-                 INSERT INTO usage_by_model_15m AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('15 minutes', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model), r.provider, r.operation, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added UNION ALL SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_model_15m AS kept USING
-                      (SELECT DISTINCT project, date_bin('15 minutes', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_model_1h AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 hour', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model), r.provider, r.operation, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added UNION ALL SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_model_1h AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_model_1d AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model), r.provider, r.operation, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added UNION ALL SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_model_1d AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_agent_1h AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 hour', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.agent, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added UNION ALL SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4 ORDER BY r.project, 2, 3, 4
-             ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_agent_1h AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_agent_1d AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.agent, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added UNION ALL SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4 ORDER BY r.project, 2, 3, 4
-             ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_agent_1d AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_conversation_1d AS kept (project, bucket, conversation, agent, item_name, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.conversation, r.agent, CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added UNION ALL SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4, 5, 6 ORDER BY r.project, 2, 3, 4, 5, 6
-             ON CONFLICT (project, bucket, conversation, agent, item_name, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_conversation_1d AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;INSERT INTO usage_by_user_1d AS kept (project, bucket, user_id, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
-             SELECT r.project, date_bin('1 day', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.user_id, r.source, usage_sum(r.sign * 1), usage_sum(r.sign * r.failed::int), usage_sum(r.sign * (r.cost_nano IS NULL)::int), usage_sum(r.sign * (r.input_tokens IS NULL AND r.output_tokens IS NULL)::int), usage_sum(r.sign * coalesce(r.input_tokens, 0)), usage_sum(r.sign * coalesce(r.output_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_read_tokens, 0)), usage_sum(r.sign * coalesce(r.cache_write_tokens, 0)), usage_sum(r.sign * coalesce(r.reasoning_tokens, 0)), usage_sum(r.sign * coalesce(r.cost_nano, 0)), sum(r.sign * r.credits_nano), usage_sum(r.sign * r.duration_us), usage_sum(r.sign * r.suspect::int), usage_sum(r.sign * coalesce(r.cache_write_1h_tokens, 0)), usage_sum(r.sign * coalesce(r.input_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_read_cost_nano, 0)), usage_sum(r.sign * coalesce(r.cache_write_cost_nano, 0)), usage_sum(r.sign * coalesce(r.output_cost_nano, 0)), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * (r.duration_us > 0)::int), usage_sum(r.sign * CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END), usage_sum(r.sign * CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END), usage_sum(r.sign * (r.first_token_us IS NOT NULL)::int), usage_sum(r.sign * coalesce(r.first_token_us, 0)), array_remove(array_agg((usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign), NULL), array_remove(array_agg((usage_time_class(r.first_token_us) << 40) + r.sign), NULL)
-             FROM (SELECT 1 AS sign, added.* FROM added UNION ALL SELECT -1 AS sign, removed.* FROM removed) AS r GROUP BY r.project, 2, 3, 4 ORDER BY r.project, 2, 3, 4
-             ON CONFLICT (project, bucket, user_id, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens); DELETE FROM usage_by_user_1d AS kept USING
-                      (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
-                      WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;
+                 WITH signed AS MATERIALIZED (
+                     SELECT r.project, date_bin('15 minutes', r.started_at, '2000-01-01 00:00:00+00') AS bucket, r.source, coalesce(r.response_model, r.request_model) AS model, r.provider, r.operation, r.agent, r.conversation, CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END AS item_name, r.user_id, r.sign * (1) AS calls, r.sign * (r.failed::int) AS failed_calls, r.sign * ((r.cost_nano IS NULL)::int) AS unpriced_calls, r.sign * ((r.input_tokens IS NULL AND r.output_tokens IS NULL)::int) AS unmeasured_calls, r.sign * (coalesce(r.input_tokens, 0)) AS input_tokens, r.sign * (coalesce(r.output_tokens, 0)) AS output_tokens, r.sign * (coalesce(r.cache_read_tokens, 0)) AS cache_read_tokens, r.sign * (coalesce(r.cache_write_tokens, 0)) AS cache_write_tokens, r.sign * (coalesce(r.reasoning_tokens, 0)) AS reasoning_tokens, r.sign * (coalesce(r.cost_nano, 0)) AS cost_nano, r.sign * (r.credits_nano) AS credits_nano, r.sign * (r.duration_us) AS duration_us, r.sign * (r.suspect::int) AS suspect_calls, r.sign * (coalesce(r.cache_write_1h_tokens, 0)) AS cache_write_1h_tokens, r.sign * (coalesce(r.input_cost_nano, 0)) AS input_cost_nano, r.sign * (coalesce(r.cache_read_cost_nano, 0)) AS cache_read_cost_nano, r.sign * (coalesce(r.cache_write_cost_nano, 0)) AS cache_write_cost_nano, r.sign * (coalesce(r.output_cost_nano, 0)) AS output_cost_nano, r.sign * (CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END) AS unpriced_input_tokens, r.sign * (CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END) AS unpriced_output_tokens, r.sign * ((r.duration_us > 0)::int) AS timed_calls, r.sign * (CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END) AS timed_output_tokens, r.sign * (CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END) AS timed_output_us, r.sign * ((r.first_token_us IS NOT NULL)::int) AS first_token_calls, r.sign * (coalesce(r.first_token_us, 0)) AS first_token_us, (usage_time_class(nullif(r.duration_us, 0)) << 40) + r.sign AS durations, (usage_time_class(r.first_token_us) << 40) + r.sign AS first_tokens FROM (SELECT 1::bigint AS sign, added.* FROM added UNION ALL SELECT -1::bigint AS sign, removed.* FROM removed) AS r
+                 ), usage_by_model_15m_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('15 minutes', r.bucket, '2000-01-01 00:00:00+00') AS bucket, source, model, provider, operation, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, source, model, provider, operation
+                 ), usage_by_model_1h_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 hour', r.bucket, '2000-01-01 00:00:00+00') AS bucket, source, model, provider, operation, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, usage_entries(r.durations) AS durations, usage_entries(r.first_tokens) AS first_tokens FROM usage_by_model_15m_sums AS r
+                     GROUP BY r.project, 2, source, model, provider, operation
+                 ), usage_by_model_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, source, model, provider, operation, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, usage_entries(r.durations) AS durations, usage_entries(r.first_tokens) AS first_tokens FROM usage_by_model_1h_sums AS r
+                     GROUP BY r.project, 2, source, model, provider, operation
+                 ), usage_by_agent_1h_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 hour', r.bucket, '2000-01-01 00:00:00+00') AS bucket, agent, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, agent, source
+                 ), usage_by_agent_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, agent, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, usage_entries(r.durations) AS durations, usage_entries(r.first_tokens) AS first_tokens FROM usage_by_agent_1h_sums AS r
+                     GROUP BY r.project, 2, agent, source
+                 ), usage_by_conversation_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, conversation, agent, item_name, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, conversation, agent, item_name, source
+                 ), usage_by_user_1d_sums AS MATERIALIZED (
+                     SELECT r.project, date_bin('1 day', r.bucket, '2000-01-01 00:00:00+00') AS bucket, user_id, source, usage_sum(r.calls) AS calls, usage_sum(r.failed_calls) AS failed_calls, usage_sum(r.unpriced_calls) AS unpriced_calls, usage_sum(r.unmeasured_calls) AS unmeasured_calls, usage_sum(r.input_tokens) AS input_tokens, usage_sum(r.output_tokens) AS output_tokens, usage_sum(r.cache_read_tokens) AS cache_read_tokens, usage_sum(r.cache_write_tokens) AS cache_write_tokens, usage_sum(r.reasoning_tokens) AS reasoning_tokens, usage_sum(r.cost_nano) AS cost_nano, sum(r.credits_nano) AS credits_nano, usage_sum(r.duration_us) AS duration_us, usage_sum(r.suspect_calls) AS suspect_calls, usage_sum(r.cache_write_1h_tokens) AS cache_write_1h_tokens, usage_sum(r.input_cost_nano) AS input_cost_nano, usage_sum(r.cache_read_cost_nano) AS cache_read_cost_nano, usage_sum(r.cache_write_cost_nano) AS cache_write_cost_nano, usage_sum(r.output_cost_nano) AS output_cost_nano, usage_sum(r.unpriced_input_tokens) AS unpriced_input_tokens, usage_sum(r.unpriced_output_tokens) AS unpriced_output_tokens, usage_sum(r.timed_calls) AS timed_calls, usage_sum(r.timed_output_tokens) AS timed_output_tokens, usage_sum(r.timed_output_us) AS timed_output_us, usage_sum(r.first_token_calls) AS first_token_calls, usage_sum(r.first_token_us) AS first_token_us, array_remove(array_agg(r.durations), NULL) AS durations, array_remove(array_agg(r.first_tokens), NULL) AS first_tokens FROM signed AS r
+                     GROUP BY r.project, 2, user_id, source
+                 ), added_1 AS (INSERT INTO usage_by_model_15m AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_model_15m_sums AS r ORDER BY r.project, r.bucket, source, model, provider, operation
+                 ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_2 AS (INSERT INTO usage_by_model_1h AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_model_1h_sums AS r ORDER BY r.project, r.bucket, source, model, provider, operation
+                 ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_3 AS (INSERT INTO usage_by_model_1d AS kept (project, bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, source, model, provider, operation, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_model_1d_sums AS r ORDER BY r.project, r.bucket, source, model, provider, operation
+                 ON CONFLICT (project, bucket, source, model, provider, operation) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_4 AS (INSERT INTO usage_by_agent_1h AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_agent_1h_sums AS r ORDER BY r.project, r.bucket, agent, source
+                 ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_5 AS (INSERT INTO usage_by_agent_1d AS kept (project, bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, agent, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_agent_1d_sums AS r ORDER BY r.project, r.bucket, agent, source
+                 ON CONFLICT (project, bucket, agent, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens)), added_6 AS (INSERT INTO usage_by_conversation_1d AS kept (project, bucket, conversation, agent, item_name, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, conversation, agent, item_name, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_conversation_1d_sums AS r ORDER BY r.project, r.bucket, conversation, agent, item_name, source
+                 ON CONFLICT (project, bucket, conversation, agent, item_name, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens))
+                 INSERT INTO usage_by_user_1d AS kept (project, bucket, user_id, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens)
+                 SELECT r.project, r.bucket, user_id, source, calls, failed_calls, unpriced_calls, unmeasured_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano, credits_nano, duration_us, suspect_calls, cache_write_1h_tokens, input_cost_nano, cache_read_cost_nano, cache_write_cost_nano, output_cost_nano, unpriced_input_tokens, unpriced_output_tokens, timed_calls, timed_output_tokens, timed_output_us, first_token_calls, first_token_us, durations, first_tokens FROM usage_by_user_1d_sums AS r ORDER BY r.project, r.bucket, user_id, source
+                 ON CONFLICT (project, bucket, user_id, source) DO UPDATE SET calls = kept.calls + excluded.calls, failed_calls = kept.failed_calls + excluded.failed_calls, unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls, unmeasured_calls = kept.unmeasured_calls + excluded.unmeasured_calls, input_tokens = kept.input_tokens + excluded.input_tokens, output_tokens = kept.output_tokens + excluded.output_tokens, cache_read_tokens = kept.cache_read_tokens + excluded.cache_read_tokens, cache_write_tokens = kept.cache_write_tokens + excluded.cache_write_tokens, reasoning_tokens = kept.reasoning_tokens + excluded.reasoning_tokens, cost_nano = kept.cost_nano + excluded.cost_nano, credits_nano = kept.credits_nano + excluded.credits_nano, duration_us = kept.duration_us + excluded.duration_us, suspect_calls = kept.suspect_calls + excluded.suspect_calls, cache_write_1h_tokens = kept.cache_write_1h_tokens + excluded.cache_write_1h_tokens, input_cost_nano = kept.input_cost_nano + excluded.input_cost_nano, cache_read_cost_nano = kept.cache_read_cost_nano + excluded.cache_read_cost_nano, cache_write_cost_nano = kept.cache_write_cost_nano + excluded.cache_write_cost_nano, output_cost_nano = kept.output_cost_nano + excluded.output_cost_nano, unpriced_input_tokens = kept.unpriced_input_tokens + excluded.unpriced_input_tokens, unpriced_output_tokens = kept.unpriced_output_tokens + excluded.unpriced_output_tokens, timed_calls = kept.timed_calls + excluded.timed_calls, timed_output_tokens = kept.timed_output_tokens + excluded.timed_output_tokens, timed_output_us = kept.timed_output_us + excluded.timed_output_us, first_token_calls = kept.first_token_calls + excluded.first_token_calls, first_token_us = kept.first_token_us + excluded.first_token_us, durations = usage_histogram_plus(kept.durations, excluded.durations), first_tokens = usage_histogram_plus(kept.first_tokens, excluded.first_tokens);
+                 DELETE FROM usage_by_model_15m AS kept USING
+                 (SELECT DISTINCT project, date_bin('15 minutes', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_model_1h AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_model_1d AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_agent_1h AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 hour', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_agent_1d AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_conversation_1d AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0; DELETE FROM usage_by_user_1d AS kept USING
+                 (SELECT DISTINCT project, date_bin('1 day', started_at, '2000-01-01 00:00:00+00') AS bucket FROM removed) AS touched
+                 WHERE kept.project = touched.project AND kept.bucket = touched.bucket AND kept.calls = 0;
                  RETURN NULL;
              END $function$
 
@@ -1281,6 +1884,115 @@ CREATE OR REPLACE FUNCTION usage_search_text(name text, agent text, conversation
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN ((((((((COALESCE(name, ''::text) || ''::text) || COALESCE(agent, ''::text)) || ''::text) || COALESCE(conversation, ''::text)) || ''::text) || COALESCE(user_id, ''::text)) || ''::text) || COALESCE(response_model, request_model, ''::text))
+
+-- function usage_settle
+CREATE OR REPLACE PROCEDURE usage_settle(IN quiet interval)
+ LANGUAGE plpgsql
+AS $procedure$
+DECLARE
+    origin constant timestamptz := '2000-01-01 00:00:00+00';
+    over constant timestamptz := date_bin('24 hours', clock_timestamp() - INTERVAL '24 hours', origin);
+    owner text;
+    start timestamptz; -- what is settled until now, and what will be after the next step
+    stop timestamptz;
+    stretch timestamptz; -- of 36 days
+    rollup record;
+    bucket timestamptz;
+BEGIN
+    FOR owner IN SELECT project FROM usage_projects() AS project LOOP
+        start := coalesce(
+            (SELECT s.until FROM usage_settled AS s WHERE s.project = owner),
+            (SELECT date_bin('864 hours', min(r.bucket), origin) FROM usage_by_model_1d(owner, '-infinity', 'infinity') AS r)
+        );
+        WHILE start < over LOOP
+            IF NOT usage_settling() THEN
+                RETURN;
+            END IF;
+            stop := least(date_bin('864 hours', start, origin) + INTERVAL '864 hours', over);
+            FOR rollup IN SELECT * FROM usage_settled_rollup LOOP
+                PERFORM usage_settle_buckets(
+                    owner, rollup.name, date_bin(rollup.unit, start, origin), date_bin(rollup.unit, stop, origin)
+                );
+            END LOOP;
+            -- Where there are no calls there is nothing to make: on to the next ones.
+            start := coalesce(
+                (SELECT date_bin('864 hours', min(r.bucket), origin) FROM usage_by_model_1d(owner, stop, over) AS r), over
+            );
+            INSERT INTO usage_settled (project, until) VALUES (owner, start)
+            ON CONFLICT (project) DO UPDATE SET until = greatest(usage_settled.until, excluded.until);
+            COMMIT;
+        END LOOP;
+
+        CONTINUE WHEN EXISTS (
+            SELECT FROM usage_unsettled AS u WHERE u.project = owner AND u.since > clock_timestamp() - quiet
+        );
+        LOOP
+            stretch := (SELECT date_bin('864 hours', min(u.day), origin) FROM usage_unsettled AS u WHERE u.project = owner);
+            EXIT WHEN stretch IS NULL;
+            IF NOT usage_settling() THEN
+                RETURN;
+            END IF;
+            FOR rollup IN SELECT * FROM usage_settled_rollup LOOP
+                FOR bucket IN
+                    SELECT DISTINCT date_bin(rollup.unit, u.day, origin) FROM usage_unsettled AS u
+                    WHERE u.project = owner AND u.day >= stretch AND u.day < stretch + INTERVAL '864 hours'
+                        AND date_bin(rollup.unit, u.day, origin) + rollup.unit <= start
+                LOOP
+                    PERFORM usage_settle_buckets(owner, rollup.name, bucket, bucket + rollup.unit);
+                END LOOP;
+            END LOOP;
+            DELETE FROM usage_unsettled AS u
+            WHERE u.project = owner AND u.day >= stretch AND u.day < stretch + INTERVAL '864 hours';
+            COMMIT;
+        END LOOP;
+    END LOOP;
+END $procedure$
+
+-- function usage_settle_buckets
+CREATE OR REPLACE FUNCTION usage_settle_buckets(wanted text, rollup text, since timestamp with time zone, until timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    kept record;
+    columns text;
+BEGIN
+    SELECT * INTO STRICT kept FROM usage_settled_rollup AS v WHERE v.name = rollup;
+    columns := (SELECT string_agg('r.' || c, ', ') FROM unnest(kept.columns) AS c);
+    EXECUTE format('DELETE FROM %I AS r WHERE r.project = $1 AND r.bucket >= $2 AND r.bucket < $3', rollup)
+    USING wanted, since, until;
+    EXECUTE format(
+        'INSERT INTO %1$I (project, bucket, %2$s, %3$s)
+         SELECT r.project, date_bin(%4$L, r.bucket, %5$L) AS bucket, %6$s, %7$s
+         FROM %8$I($1, $2, $3) AS r
+         GROUP BY r.project, 2, %6$s
+         ORDER BY 2',
+        rollup,
+        array_to_string(kept.columns, ', '),
+        (SELECT string_agg(name, ', ' ORDER BY number) FROM usage_measure WHERE type <> 'histogram'),
+        kept.grain,
+        timestamptz '2000-01-01 00:00:00+00',
+        columns,
+        (SELECT string_agg(format('sum(r.%I)', name), ', ' ORDER BY number)
+         FROM usage_measure WHERE type <> 'histogram'),
+        kept.base
+    ) USING wanted, since, until;
+END $function$
+
+-- function usage_settling
+CREATE OR REPLACE FUNCTION usage_settling()
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    FOR attempt IN 1 .. 20 LOOP
+        IF pg_try_advisory_xact_lock(1970497394, 4) THEN
+            RETURN true;
+        END IF;
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+    RETURN false;
+END $function$
 
 -- function usage_stale
 CREATE OR REPLACE FUNCTION usage_stale()
@@ -1399,6 +2111,39 @@ CREATE OR REPLACE FUNCTION usage_turn_key(turn text, trace_id bytea)
  IMMUTABLE PARALLEL SAFE
 RETURN (md5(COALESCE(turn, encode(trace_id, 'hex'::text))))::uuid
 
+-- function usage_unsettle
+CREATE OR REPLACE FUNCTION usage_unsettle()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM written AS w WHERE w.started_at < clock_timestamp() - INTERVAL '1 hour') THEN
+        PERFORM pg_advisory_xact_lock_shared(1970497394, 4);
+        INSERT INTO usage_unsettled (project, day)
+        SELECT DISTINCT w.project, date_bin('24 hours', w.started_at, '2000-01-01 00:00:00+00')
+        FROM written AS w
+        INNER JOIN usage_settled AS s ON s.project = w.project AND w.started_at < s.until;
+    END IF;
+    RETURN NULL;
+END $function$
+
+-- function usage_unsettle_deleted
+CREATE OR REPLACE FUNCTION usage_unsettle_deleted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF old.started_at >= clock_timestamp() - INTERVAL '1 hour' THEN
+        RETURN NULL;
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(1970497394, 4);
+    INSERT INTO usage_unsettled (project, day)
+    SELECT s.project, date_bin('24 hours', old.started_at, '2000-01-01 00:00:00+00')
+    FROM usage_settled AS s
+    WHERE s.project = old.project AND old.started_at < s.until;
+    RETURN NULL;
+END $function$
+
 -- trigger usage_conversation_delete
 CREATE TRIGGER usage_conversation_delete AFTER DELETE ON usage_record FOR EACH ROW WHEN (((old.conversation IS NOT NULL) AND (current_setting('usage_graph.expiring'::text, true) IS DISTINCT FROM 'on'::text))) EXECUTE FUNCTION usage_conversation_removed()
 
@@ -1425,3 +2170,12 @@ CREATE TRIGGER usage_roll_up_insert AFTER INSERT ON usage_record REFERENCING NEW
 
 -- trigger usage_roll_up_update
 CREATE TRIGGER usage_roll_up_update AFTER UPDATE ON usage_record REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION usage_roll_up_update()
+
+-- trigger usage_unsettle_delete
+CREATE TRIGGER usage_unsettle_delete AFTER DELETE ON usage_record FOR EACH ROW WHEN ((current_setting('usage_graph.expiring'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION usage_unsettle_deleted()
+
+-- trigger usage_unsettle_insert
+CREATE TRIGGER usage_unsettle_insert AFTER INSERT ON usage_record REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION usage_unsettle()
+
+-- trigger usage_unsettle_update
+CREATE TRIGGER usage_unsettle_update AFTER UPDATE ON usage_record REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION usage_unsettle()

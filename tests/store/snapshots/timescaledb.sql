@@ -8,6 +8,417 @@ user_id text,
 agent text,
 channel text
 
+-- table usage_by_agent_36d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+agent text,
+source text
+
+-- table usage_by_agent_3d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+agent text,
+source text
+
+-- table usage_by_agent_9d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+agent text,
+source text
+
+-- table usage_by_conversation_36d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+conversation text,
+agent text,
+item_name text,
+source text
+
+-- table usage_by_conversation_3d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+conversation text,
+agent text,
+item_name text,
+source text
+
+-- table usage_by_conversation_9d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+conversation text,
+agent text,
+item_name text,
+source text
+
+-- table usage_by_model_36d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+source text,
+model text,
+provider text,
+operation text
+
+-- table usage_by_model_9d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+source text,
+model text,
+provider text,
+operation text
+
+-- table usage_by_source_1d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+source text
+
+-- table usage_by_source_1h
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+source text
+
+-- table usage_by_user_36d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+user_id text,
+source text
+
+-- table usage_by_user_3d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+user_id text,
+source text
+
+-- table usage_by_user_9d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+credits_nano numeric NOT NULL,
+project text NOT NULL,
+user_id text,
+source text
+
 -- table usage_conversation
 first_at timestamp with time zone NOT NULL,
 last_at timestamp with time zone NOT NULL,
@@ -204,6 +615,10 @@ attributes jsonb
 single boolean NOT NULL,
 kept_since timestamp with time zone
 
+-- table usage_settled
+until timestamp with time zone NOT NULL,
+project text NOT NULL
+
 -- table usage_turn
 first_at timestamp with time zone NOT NULL,
 last_at timestamp with time zone NOT NULL,
@@ -211,6 +626,11 @@ turn uuid NOT NULL,
 project text NOT NULL,
 conversation text NOT NULL,
 model text
+
+-- table usage_unsettled
+day timestamp with time zone NOT NULL,
+since timestamp with time zone NOT NULL,
+project text NOT NULL
 
 -- index usage_ancestor_parent
 CREATE INDEX usage_ancestor_parent ON usage_ancestor USING btree (project, parent) WHERE (parent IS NOT NULL)
@@ -220,6 +640,45 @@ CREATE UNIQUE INDEX usage_ancestor_pkey ON usage_ancestor USING btree (project, 
 
 -- index usage_ancestor_seen
 CREATE INDEX usage_ancestor_seen ON usage_ancestor USING brin (seen_at) WITH (pages_per_range='32')
+
+-- index usage_by_agent_36d_bucket
+CREATE INDEX usage_by_agent_36d_bucket ON usage_by_agent_36d USING btree (project, bucket)
+
+-- index usage_by_agent_3d_bucket
+CREATE INDEX usage_by_agent_3d_bucket ON usage_by_agent_3d USING btree (project, bucket)
+
+-- index usage_by_agent_9d_bucket
+CREATE INDEX usage_by_agent_9d_bucket ON usage_by_agent_9d USING btree (project, bucket)
+
+-- index usage_by_conversation_36d_bucket
+CREATE INDEX usage_by_conversation_36d_bucket ON usage_by_conversation_36d USING btree (project, bucket)
+
+-- index usage_by_conversation_3d_bucket
+CREATE INDEX usage_by_conversation_3d_bucket ON usage_by_conversation_3d USING btree (project, bucket)
+
+-- index usage_by_conversation_9d_bucket
+CREATE INDEX usage_by_conversation_9d_bucket ON usage_by_conversation_9d USING btree (project, bucket)
+
+-- index usage_by_model_36d_bucket
+CREATE INDEX usage_by_model_36d_bucket ON usage_by_model_36d USING btree (project, bucket)
+
+-- index usage_by_model_9d_bucket
+CREATE INDEX usage_by_model_9d_bucket ON usage_by_model_9d USING btree (project, bucket)
+
+-- index usage_by_source_1d_bucket
+CREATE INDEX usage_by_source_1d_bucket ON usage_by_source_1d USING btree (project, bucket)
+
+-- index usage_by_source_1h_bucket
+CREATE INDEX usage_by_source_1h_bucket ON usage_by_source_1h USING btree (project, bucket)
+
+-- index usage_by_user_36d_bucket
+CREATE INDEX usage_by_user_36d_bucket ON usage_by_user_36d USING btree (project, bucket)
+
+-- index usage_by_user_3d_bucket
+CREATE INDEX usage_by_user_3d_bucket ON usage_by_user_3d USING btree (project, bucket)
+
+-- index usage_by_user_9d_bucket
+CREATE INDEX usage_by_user_9d_bucket ON usage_by_user_9d USING btree (project, bucket)
 
 -- index usage_conversation_pkey
 CREATE UNIQUE INDEX usage_conversation_pkey ON usage_conversation USING btree (project, conversation)
@@ -299,8 +758,14 @@ CREATE INDEX usage_record_title ON usage_record USING btree (project, conversati
 -- index usage_retention_pkey
 CREATE UNIQUE INDEX usage_retention_pkey ON usage_retention USING btree (single)
 
+-- index usage_settled_pkey
+CREATE UNIQUE INDEX usage_settled_pkey ON usage_settled USING btree (project)
+
 -- index usage_turn_project_conversation_turn_model_key
 CREATE UNIQUE INDEX usage_turn_project_conversation_turn_model_key ON usage_turn USING btree (project, conversation, turn, model) NULLS NOT DISTINCT
+
+-- index usage_unsettled_day
+CREATE INDEX usage_unsettled_day ON usage_unsettled USING btree (project, day)
 
 -- aggregate usage_entries
 array_append of bigint[] from {}
@@ -314,8 +779,8 @@ array_cat of bigint[] from {}
 -- aggregate usage_sum
 int8pl of bigint from 0
 
--- function usage_build_rollups
-CREATE OR REPLACE FUNCTION usage_build_rollups()
+-- function usage_build_base_rollups
+CREATE OR REPLACE FUNCTION usage_build_base_rollups()
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -498,6 +963,42 @@ BEGIN
             finer := level.name;
             finer_grain := level.grain;
         END LOOP;
+    END LOOP;
+END $function$
+
+-- function usage_build_rollups
+CREATE OR REPLACE FUNCTION usage_build_rollups()
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+    SELECT usage_build_base_rollups();
+    SELECT usage_build_settled();
+$function$
+
+-- function usage_build_settled
+CREATE OR REPLACE FUNCTION usage_build_settled()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    rollup record;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1970497394, 4);
+    DELETE FROM usage_settled;
+    DELETE FROM usage_unsettled;
+    FOR rollup IN SELECT * FROM usage_settled_rollup LOOP
+        IF to_regclass(rollup.name) IS NOT NULL THEN
+            EXECUTE format('DROP TABLE %I', rollup.name);
+        END IF;
+        -- Numbers of a fixed width come first: what stands before the first text is found without looking at the rest.
+        EXECUTE format(
+            'CREATE TABLE %I (bucket timestamptz NOT NULL, %s, project text COLLATE "C" NOT NULL, %s)',
+            rollup.name,
+            (SELECT string_agg(format('%I %s NOT NULL', name, type), ', ' ORDER BY type, number)
+             FROM usage_measure WHERE type <> 'histogram'),
+            (SELECT string_agg(format('%I text COLLATE "C"', c), ', ') FROM unnest(rollup.columns) AS c)
+        );
+        EXECUTE format('CREATE INDEX %I ON %I (project, bucket)', rollup.name || '_bucket', rollup.name);
     END LOOP;
 END $function$
 
@@ -880,18 +1381,19 @@ AS $function$
     SELECT
         k.conversation,
         k.first_at,
-        CASE WHEN k.last_at < until THEN k.last_at ELSE (
-            SELECT max(CASE WHEN t.last_at < until THEN t.last_at ELSE coalesce(
-                (
-                    SELECT r.started_at FROM usage_record AS r
-                    WHERE r.project = wanted AND r.conversation = k.conversation
-                        AND r.started_at >= t.first_at AND r.started_at < until
-                    ORDER BY r.started_at DESC, r.id DESC
-                    LIMIT 1
-                ), t.first_at
-            ) END)
-            FROM usage_turn AS t
-            WHERE t.project = wanted AND t.conversation = k.conversation AND t.first_at < until
+        CASE WHEN k.last_at < until THEN k.last_at WHEN k.first_at < until THEN coalesce(
+            (
+                SELECT r.started_at FROM usage_record AS r
+                WHERE r.project = wanted AND r.conversation = k.conversation
+                    AND r.started_at >= k.first_at AND r.started_at < until
+                ORDER BY r.started_at DESC, r.id DESC
+                LIMIT 1
+            ),
+            (
+                SELECT max(CASE WHEN t.last_at < until THEN t.last_at ELSE t.first_at END)
+                FROM usage_turn AS t
+                WHERE t.project = wanted AND t.conversation = k.conversation AND t.first_at < until
+            )
         ) END,
         (k.title).said,
         (k.agent).said,
@@ -1219,6 +1721,115 @@ CREATE OR REPLACE FUNCTION usage_search_text(name text, agent text, conversation
  IMMUTABLE PARALLEL SAFE
 RETURN ((((((((COALESCE(name, ''::text) || ''::text) || COALESCE(agent, ''::text)) || ''::text) || COALESCE(conversation, ''::text)) || ''::text) || COALESCE(user_id, ''::text)) || ''::text) || COALESCE(response_model, request_model, ''::text))
 
+-- function usage_settle
+CREATE OR REPLACE PROCEDURE usage_settle(IN quiet interval)
+ LANGUAGE plpgsql
+AS $procedure$
+DECLARE
+    origin constant timestamptz := '2000-01-01 00:00:00+00';
+    over constant timestamptz := date_bin('24 hours', clock_timestamp() - INTERVAL '24 hours', origin);
+    owner text;
+    start timestamptz; -- what is settled until now, and what will be after the next step
+    stop timestamptz;
+    stretch timestamptz; -- of 36 days
+    rollup record;
+    bucket timestamptz;
+BEGIN
+    FOR owner IN SELECT project FROM usage_projects() AS project LOOP
+        start := coalesce(
+            (SELECT s.until FROM usage_settled AS s WHERE s.project = owner),
+            (SELECT date_bin('864 hours', min(r.bucket), origin) FROM usage_by_model_1d(owner, '-infinity', 'infinity') AS r)
+        );
+        WHILE start < over LOOP
+            IF NOT usage_settling() THEN
+                RETURN;
+            END IF;
+            stop := least(date_bin('864 hours', start, origin) + INTERVAL '864 hours', over);
+            FOR rollup IN SELECT * FROM usage_settled_rollup LOOP
+                PERFORM usage_settle_buckets(
+                    owner, rollup.name, date_bin(rollup.unit, start, origin), date_bin(rollup.unit, stop, origin)
+                );
+            END LOOP;
+            -- Where there are no calls there is nothing to make: on to the next ones.
+            start := coalesce(
+                (SELECT date_bin('864 hours', min(r.bucket), origin) FROM usage_by_model_1d(owner, stop, over) AS r), over
+            );
+            INSERT INTO usage_settled (project, until) VALUES (owner, start)
+            ON CONFLICT (project) DO UPDATE SET until = greatest(usage_settled.until, excluded.until);
+            COMMIT;
+        END LOOP;
+
+        CONTINUE WHEN EXISTS (
+            SELECT FROM usage_unsettled AS u WHERE u.project = owner AND u.since > clock_timestamp() - quiet
+        );
+        LOOP
+            stretch := (SELECT date_bin('864 hours', min(u.day), origin) FROM usage_unsettled AS u WHERE u.project = owner);
+            EXIT WHEN stretch IS NULL;
+            IF NOT usage_settling() THEN
+                RETURN;
+            END IF;
+            FOR rollup IN SELECT * FROM usage_settled_rollup LOOP
+                FOR bucket IN
+                    SELECT DISTINCT date_bin(rollup.unit, u.day, origin) FROM usage_unsettled AS u
+                    WHERE u.project = owner AND u.day >= stretch AND u.day < stretch + INTERVAL '864 hours'
+                        AND date_bin(rollup.unit, u.day, origin) + rollup.unit <= start
+                LOOP
+                    PERFORM usage_settle_buckets(owner, rollup.name, bucket, bucket + rollup.unit);
+                END LOOP;
+            END LOOP;
+            DELETE FROM usage_unsettled AS u
+            WHERE u.project = owner AND u.day >= stretch AND u.day < stretch + INTERVAL '864 hours';
+            COMMIT;
+        END LOOP;
+    END LOOP;
+END $procedure$
+
+-- function usage_settle_buckets
+CREATE OR REPLACE FUNCTION usage_settle_buckets(wanted text, rollup text, since timestamp with time zone, until timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+    kept record;
+    columns text;
+BEGIN
+    SELECT * INTO STRICT kept FROM usage_settled_rollup AS v WHERE v.name = rollup;
+    columns := (SELECT string_agg('r.' || c, ', ') FROM unnest(kept.columns) AS c);
+    EXECUTE format('DELETE FROM %I AS r WHERE r.project = $1 AND r.bucket >= $2 AND r.bucket < $3', rollup)
+    USING wanted, since, until;
+    EXECUTE format(
+        'INSERT INTO %1$I (project, bucket, %2$s, %3$s)
+         SELECT r.project, date_bin(%4$L, r.bucket, %5$L) AS bucket, %6$s, %7$s
+         FROM %8$I($1, $2, $3) AS r
+         GROUP BY r.project, 2, %6$s
+         ORDER BY 2',
+        rollup,
+        array_to_string(kept.columns, ', '),
+        (SELECT string_agg(name, ', ' ORDER BY number) FROM usage_measure WHERE type <> 'histogram'),
+        kept.grain,
+        timestamptz '2000-01-01 00:00:00+00',
+        columns,
+        (SELECT string_agg(format('sum(r.%I)', name), ', ' ORDER BY number)
+         FROM usage_measure WHERE type <> 'histogram'),
+        kept.base
+    ) USING wanted, since, until;
+END $function$
+
+-- function usage_settling
+CREATE OR REPLACE FUNCTION usage_settling()
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    FOR attempt IN 1 .. 20 LOOP
+        IF pg_try_advisory_xact_lock(1970497394, 4) THEN
+            RETURN true;
+        END IF;
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+    RETURN false;
+END $function$
+
 -- function usage_stale
 CREATE OR REPLACE FUNCTION usage_stale()
  RETURNS TABLE(since timestamp with time zone, until timestamp with time zone)
@@ -1341,6 +1952,39 @@ CREATE OR REPLACE FUNCTION usage_turn_key(turn text, trace_id bytea)
  IMMUTABLE PARALLEL SAFE
 RETURN (md5(COALESCE(turn, encode(trace_id, 'hex'::text))))::uuid
 
+-- function usage_unsettle
+CREATE OR REPLACE FUNCTION usage_unsettle()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM written AS w WHERE w.started_at < clock_timestamp() - INTERVAL '1 hour') THEN
+        PERFORM pg_advisory_xact_lock_shared(1970497394, 4);
+        INSERT INTO usage_unsettled (project, day)
+        SELECT DISTINCT w.project, date_bin('24 hours', w.started_at, '2000-01-01 00:00:00+00')
+        FROM written AS w
+        INNER JOIN usage_settled AS s ON s.project = w.project AND w.started_at < s.until;
+    END IF;
+    RETURN NULL;
+END $function$
+
+-- function usage_unsettle_deleted
+CREATE OR REPLACE FUNCTION usage_unsettle_deleted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF old.started_at >= clock_timestamp() - INTERVAL '1 hour' THEN
+        RETURN NULL;
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(1970497394, 4);
+    INSERT INTO usage_unsettled (project, day)
+    SELECT s.project, date_bin('24 hours', old.started_at, '2000-01-01 00:00:00+00')
+    FROM usage_settled AS s
+    WHERE s.project = old.project AND old.started_at < s.until;
+    RETURN NULL;
+END $function$
+
 -- trigger usage_conversation_delete
 CREATE TRIGGER usage_conversation_delete AFTER DELETE ON usage_record FOR EACH ROW WHEN (((old.conversation IS NOT NULL) AND (current_setting('usage_graph.expiring'::text, true) IS DISTINCT FROM 'on'::text))) EXECUTE FUNCTION usage_conversation_removed()
 
@@ -1367,6 +2011,15 @@ CREATE TRIGGER usage_mark_update AFTER UPDATE ON usage_record REFERENCING NEW TA
 
 -- trigger usage_record_kept
 CREATE TRIGGER usage_record_kept AFTER INSERT ON usage_record REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION usage_record_kept()
+
+-- trigger usage_unsettle_delete
+CREATE TRIGGER usage_unsettle_delete AFTER DELETE ON usage_record FOR EACH ROW WHEN ((current_setting('usage_graph.expiring'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION usage_unsettle_deleted()
+
+-- trigger usage_unsettle_insert
+CREATE TRIGGER usage_unsettle_insert AFTER INSERT ON usage_record REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION usage_unsettle()
+
+-- trigger usage_unsettle_update
+CREATE TRIGGER usage_unsettle_update AFTER UPDATE ON usage_record REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION usage_unsettle()
 
 -- continuous aggregate usage_by_agent_1d
  SELECT time_bucket('1 day'::interval, bucket) AS bucket,

@@ -75,7 +75,9 @@ class Status(Struct, gc=False):
     code: int | str | None = None
 
 
-class Span(Struct, gc=False, rename="camel"):
+class AnySpan(Struct, gc=False, rename="camel"):
+    """What is read of every span."""
+
     trace_id: str | None = None
     span_id: str | None = None
     parent_span_id: str | None = None
@@ -83,8 +85,17 @@ class Span(Struct, gc=False, rename="camel"):
     kind: int | str | None = None
     start_time_unix_nano: Number = None
     end_time_unix_nano: Number = None
-    attributes: list[Attribute] | None = None
     status: Status | None = None
+
+
+class Span(AnySpan, gc=False, rename="camel"):
+    attributes: list[Attribute] | None = None
+
+
+class LikelyCall(AnySpan, gc=False, rename="camel"):
+    """A span whose attributes are mostly such as were read before."""
+
+    attributes: list[Raw] | None = None
 
 
 class Event(Struct, gc=False, rename="camel"):

@@ -1,6 +1,7 @@
 """The parts of OTLP requests in JSON, each read by itself."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -9,12 +10,20 @@ from msgspec.json import Decoder
 
 from usage_graph.processor.events import EVENT_NAME, MAX_NAME, Event, name_of
 from usage_graph.processor.measurements import Point
+from usage_graph.processor.reading import Found
+from usage_graph.processor.recent import Read, RecentAttributes
 from usage_graph.processor.semconv import TELLING_KEYS
 from usage_graph.processor.spans import Resource, Scope, Span
-from usage_graph.processor.values import tokens
-from usage_graph.receiver.hints import FIRST_TOKEN_EVENTS, MARK, is_token_count, tells_of_first_token
+from usage_graph.processor.values import AttributeValue, tokens
+from usage_graph.receiver.hints import (
+    FIRST_TOKEN_EVENTS,
+    MARK,
+    is_likely_call,
+    is_token_count,
+    tells_of_first_token,
+)
 from usage_graph.receiver.json import documents
-from usage_graph.receiver.json.documents import UNREADABLE, Attribute
+from usage_graph.receiver.json.documents import UNREADABLE, AnySpan, Attribute
 from usage_graph.receiver.json.values import enum, identifier, integer, pick, readable, text, value, values
 from usage_graph.receiver.logs import LogRecord
 from usage_graph.receiver.metrics import Series
@@ -32,6 +41,7 @@ _KINDS = {
 _STATUS_CODES = {"STATUS_CODE_OK": 1, "STATUS_CODE_ERROR": 2}
 _DELTA = 1
 _TEMPORALITIES = {"AGGREGATION_TEMPORALITY_DELTA": _DELTA}
+_NUMBER = re.compile(rb'\s*\{\s*"(?:int|double|bool)Value"\s*:\s*"?[-+.\w]{1,32}"?\s*\}\s*')
 _MAX_BODY = 12 * MAX_NAME + 64
 """Bytes of a body that may be a name: a longer one has more than ``MAX_NAME`` characters, or is no text."""
 
@@ -43,6 +53,8 @@ _NO_POINTS = documents.Points()
 _resource = Decoder(documents.Resource | None)
 _scope = Decoder(documents.Scope | None)
 _span = Decoder(documents.Span)
+_likely_call = Decoder(documents.LikelyCall)
+_attribute = Decoder(Attribute)
 _events = Decoder(documents.Events)
 _log_record = Decoder(documents.LogRecord)
 _metric = Decoder(documents.Metric)
@@ -62,7 +74,7 @@ def _following_otlp(read: Callable[P, T]) -> Callable[P, T]:
     return reading
 
 
-def _first_token(raw: Raw) -> int:
+def _first_token(raw: bytes) -> int:
     """When an event of a span says that the first token came, else 0: events are none of what a call needs."""
     try:
         events = _events.decode(raw).events or ()
@@ -77,6 +89,7 @@ class Reader:
 
     def __init__(self, declared: frozenset[str] = frozenset()) -> None:
         self._wanted = Wanted.of(declared)
+        self._span_attributes = RecentAttributes(self._attribute)
 
     @_following_otlp
     def resource(self, raw: Raw, /) -> Resource:
@@ -88,22 +101,40 @@ class Reader:
         scope = _scope.decode(raw) or documents.Scope()
         return Scope(scope.name or "", scope.version or "", values(pick(scope.attributes, self._wanted.resource)))
 
-    @_following_otlp
     def span(self, resource: Resource, scope: Scope, raw: Raw, /) -> Call | Outline:
+        if is_likely_call(body := bytes(raw)):
+            try:
+                likely = _likely_call.decode(raw)
+                attributes, found = self._span_attributes.of(map(bytes, likely.attributes or ()))
+                if not TELLING_KEYS.isdisjoint(attributes):
+                    return Call(resource, scope, _span_of(likely, body, attributes, found))
+            except UNREADABLE:
+                pass  # it may be no call, and of others it does not matter what their attributes are
+        return self._plain_span(resource, scope, body)
+
+    @_following_otlp
+    def _plain_span(self, resource: Resource, scope: Scope, raw: bytes) -> Call | Outline:
         span = _span.decode(raw)
-        start, end = integer(span.start_time_unix_nano), integer(span.end_time_unix_nano)
         picked = pick(span.attributes, self._wanted.span)
-        attributes = None if TELLING_KEYS.isdisjoint(picked) else values(picked)
-        trace_id, span_id = identifier(span.trace_id), identifier(span.span_id)
-        parent_id = identifier(span.parent_span_id)
-        if attributes is None:
-            tokens = _counts_tokens(raw, span.attributes)
-            return Outline(resource, scope, trace_id, span_id, parent_id, start, end, tokens)
-        kind, code = enum(span.kind, _KINDS), enum(span.status.code, _STATUS_CODES) if span.status else 0
-        name = span.name or ""
-        first = _first_token(raw) if tells_of_first_token(bytes(raw)) else 0
-        span_ = Span(trace_id, span_id, parent_id, name, kind, start, end, code, attributes, first)
-        return Call(resource, scope, span_)
+        if not TELLING_KEYS.isdisjoint(picked):
+            return Call(resource, scope, _span_of(span, raw, values(picked), None))
+        return Outline(
+            resource,
+            scope,
+            identifier(span.trace_id),
+            identifier(span.span_id),
+            identifier(span.parent_span_id),
+            integer(span.start_time_unix_nano),
+            integer(span.end_time_unix_nano),
+            _counts_tokens(raw, span.attributes),
+        )
+
+    def _attribute(self, raw: bytes) -> Read:
+        """An attribute of a span. Raises: as ``values``."""
+        attribute = _attribute.decode(raw)
+        if attribute.key in self._wanted.span:
+            return attribute.key, value(attribute.value)
+        return _NUMBER.fullmatch(bytes(attribute.value)) is not None
 
     @_following_otlp
     def log_record(self, resource: Resource, scope: Scope, raw: Raw, /) -> LogRecord:
@@ -139,7 +170,24 @@ class Reader:
         return None if found is None else Point(metric, start, time, found, attributes)
 
 
-def _counts_tokens(raw: Raw, attributes: Sequence[Attribute] | None) -> bool:
+def _span_of(span: AnySpan, raw: bytes, attributes: Mapping[str, AttributeValue], found: Found | None) -> Span:
+    """Raises: as ``values``."""
+    return Span(
+        identifier(span.trace_id),
+        identifier(span.span_id),
+        identifier(span.parent_span_id),
+        span.name or "",
+        enum(span.kind, _KINDS),
+        integer(span.start_time_unix_nano),
+        integer(span.end_time_unix_nano),
+        enum(span.status.code, _STATUS_CODES) if span.status else 0,
+        attributes,
+        _first_token(raw) if tells_of_first_token(raw) else 0,
+        found,
+    )
+
+
+def _counts_tokens(raw: bytes | Raw, attributes: Sequence[Attribute] | None) -> bool:
     if MARK not in bytes(raw):
         return False
     hints = {one.key: one.value for one in attributes or () if one.key is not None and is_token_count(one.key)}

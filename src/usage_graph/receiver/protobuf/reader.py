@@ -7,19 +7,29 @@ from google.protobuf.message import DecodeError
 
 from usage_graph.processor.events import EVENT_NAME, MAX_NAME, Event, name_of
 from usage_graph.processor.measurements import Point
+from usage_graph.processor.recent import COUNTS, Read, RecentAttributes
 from usage_graph.processor.semconv import TELLING_KEYS
 from usage_graph.processor.spans import Resource, Scope, Span
 from usage_graph.processor.values import MAX_DOCUMENT, AttributeValue, tokens
-from usage_graph.receiver.hints import FIRST_TOKEN_EVENTS, MARK, is_token_count, tells_of_first_token
+from usage_graph.receiver.hints import (
+    FIRST_TOKEN_EVENTS,
+    MARK,
+    is_likely_call,
+    is_token_count,
+    tells_of_first_token,
+)
 from usage_graph.receiver.logs import LogRecord
 from usage_graph.receiver.metrics import Series
 from usage_graph.receiver.protobuf import schema
+from usage_graph.receiver.protobuf.counts import counter_of
 from usage_graph.receiver.request import Unreadable
 from usage_graph.receiver.traces import Call, Outline
 from usage_graph.receiver.wanted import Wanted
 
 _INVALID = "is not valid protobuf or not valid UTF-8"
 _DELTA = 1
+_NUMBERS = frozenset(("bool_value", "int_value", "double_value"))
+_count = counter_of(COUNTS)
 _MAX_BODY = 4 * MAX_NAME + 8
 """Bytes of a body that may be a name: a longer one has more than ``MAX_NAME`` characters, or is no text."""
 
@@ -45,7 +55,7 @@ class Reader:
 
     def __init__(self, declared: frozenset[str] = frozenset()) -> None:
         self._wanted = Wanted.of(declared)
-        self._wanted_span = self._wanted.span
+        self._span_attributes = RecentAttributes(self._attribute, _count)
 
     def resource(self, raw: bytes, /) -> Resource:
         return Resource(_pick(_parse(schema.Resource, raw).attributes, self._wanted.resource))
@@ -55,18 +65,15 @@ class Reader:
         return Scope(scope.name, scope.version, _pick(scope.attributes, self._wanted.resource))
 
     def span(self, resource: Resource, scope: Scope, raw: bytes, /) -> Call | Outline:
+        if not is_likely_call(raw):
+            outline = _parse(schema.Outline, raw)
+            if TELLING_KEYS.isdisjoint(outline.attributes):
+                return _outline(resource, scope, outline, raw)
         span = _parse(schema.Span, raw)
-        if TELLING_KEYS.isdisjoint(span.attributes):
-            return Outline(
-                resource,
-                scope,
-                span.trace_id,
-                span.span_id,
-                span.parent_span_id,
-                span.start_time_unix_nano,
-                span.end_time_unix_nano,
-                MARK in raw and _counts_tokens(span.attributes),
-            )
+        # A slice is a list made at once, three times as fast as an item after the other.
+        attributes, found = self._span_attributes.of(span.attributes[:])
+        if TELLING_KEYS.isdisjoint(attributes):
+            return _outline(resource, scope, _parse(schema.Outline, raw), raw)
         return Call(
             resource,
             scope,
@@ -79,10 +86,19 @@ class Reader:
                 span.start_time_unix_nano,
                 span.end_time_unix_nano,
                 span.status.code,
-                _pick(span.attributes, self._wanted_span),
-                _first_token(raw) if tells_of_first_token(raw) else 0,
+                attributes,
+                _first_token(raw) if span.events and tells_of_first_token(raw) else 0,
+                found,
             ),
         )
+
+    def _attribute(self, raw: bytes) -> Read:
+        """An attribute of a span. Raises: Unreadable."""
+        attribute = _parse(schema.KeyValue, raw)
+        key, value = attribute.key, attribute.value
+        if key in self._wanted.span:
+            return key, _value(value)
+        return value.WhichOneof("value") in _NUMBERS
 
     def log_record(self, resource: Resource, scope: Scope, raw: bytes, /) -> LogRecord:
         record = _parse(schema.LogRecord, raw)
@@ -122,6 +138,19 @@ class Reader:
     def _point(self, metric: str, point: Any, value: int | float) -> Point:
         attributes = _pick(point.attributes, self._wanted.point)
         return Point(metric, point.start_time_unix_nano, point.time_unix_nano, value, attributes)
+
+
+def _outline(resource: Resource, scope: Scope, span: Any, raw: bytes) -> Outline:
+    return Outline(
+        resource,
+        scope,
+        span.trace_id,
+        span.span_id,
+        span.parent_span_id,
+        span.start_time_unix_nano,
+        span.end_time_unix_nano,
+        MARK in raw and _counts_tokens(span.attributes),
+    )
 
 
 def _counts_tokens(attributes: Mapping[str, Any]) -> bool:

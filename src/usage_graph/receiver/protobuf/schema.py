@@ -45,9 +45,22 @@ _MESSAGES: dict[str, Sequence[_Row]] = {
         ("kind", 6, "int32", _ONE),
         ("start_time_unix_nano", 7, "fixed64", _ONE),
         ("end_time_unix_nano", 8, "fixed64", _ONE),
+        ("attributes", 9, "bytes", _MANY),
+        ("events", 11, "bytes", _MANY),
+        ("status", 15, "Status", _ONE),
+    ),
+    # The same, of one that is hardly a call: nothing of its attributes but their keys is looked at.
+    "Outline": (
+        ("trace_id", 1, "bytes", _ONE),
+        ("span_id", 2, "bytes", _ONE),
+        ("parent_span_id", 4, "bytes", _ONE),
+        ("name", 5, "string", _ONE),
+        ("start_time_unix_nano", 7, "fixed64", _ONE),
+        ("end_time_unix_nano", 8, "fixed64", _ONE),
         ("attributes", 9, "AnyValue", _MAP),
         ("status", 15, "Status", _ONE),
     ),
+    "KeyValue": (("key", 1, "string", _ONE), ("value", 2, "AnyValue", _ONE)),
     # Of a span, and read apart from all else: seldom there, and never wanted but for their times.
     "Event": (("time_unix_nano", 1, "fixed64", _ONE), ("name", 2, "bytes", _ONE)),
     "Events": (("events", 11, "Event", _MANY),),
@@ -130,6 +143,8 @@ AnyValue = _message("AnyValue")
 Resource = _message("Resource")
 Scope = _message("Scope")
 Span = _message("Span")
+Outline = _message("Outline")
+KeyValue = _message("KeyValue")
 Events = _message("Events")
 LogRecord = _message("LogRecord")
 Metric = _message("Metric")
