@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,14 +15,19 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from bench import ingest, memory, read, report, size, timescaledb
-from bench.database import Database, database
-from bench.ingest import MONTH
+from bench import calibration, comparison, page, report, targets
+from bench.figures import Figures, figures
+from bench.measurements import MEASUREMENTS
+from bench.run import Run
+from bench.shapes import BACKFILL, HEADLINE, MIXED, OTHERS, SHAPES, SMALLEST
 
-MEASUREMENTS = ("ingest", "memory", "read", "size")
-OTHER = ("timescaledb",)
-"""Only where asked for: it needs a server."""
 RESULTS = Path(__file__).parent / "results"
+ALWAYS = tuple(one.name for one in MEASUREMENTS if one.always)
+OTHER = tuple(one.name for one in MEASUREMENTS if not one.always)
+CHECKED = ("ingest", "read")
+CHECK_ROUNDS, CHECK_REQUESTS = 3, 24
+"""More than a quick run has: processor time has to repeat itself."""
+CHECKED_SHAPES = (HEADLINE, "JSON gzip", "gRPC gzip", SMALLEST, MIXED, OTHERS, BACKFILL)
 
 
 class Amount(NamedTuple):
@@ -34,102 +40,150 @@ class Amount(NamedTuple):
 
 
 AMOUNTS = (
-    Amount("rounds", 4, 2, "counted rounds, of ingest and of each operation"),
-    Amount("requests", 32, 12, "OTLP requests of 512 spans per round"),
+    Amount("rounds", 3, 2, "counted rounds, of ingest and of each question"),
+    Amount("requests", 24, 12, "OTLP requests of 512 spans per round and shape, or as many spans in other ones"),
     Amount("base", 100_000, 20_000, "records in the database before the first of them"),
-    Amount("records", 1_000_000, 100_000, "records to read from"),
+    Amount("paced", 120, 40, "OTLP requests at 70 % of the peak rate"),
     Amount("senders", 4, 2, "large requests at once"),
+    Amount("records", 1_000_000, 50_000, "records to read from"),
+    Amount("larger", 10_000_000, 500_000, "records of the measurement of that name"),
+    Amount("questions", 10, 6, "GraphQL requests per question and round"),
+    Amount("millis", 500, 200, "milliseconds that each number of clients asks a question for"),
     Amount("days", 30, 30, "days that the records of timescaledb are spread over"),
-    Amount("questions", 12, 8, "GraphQL requests per operation and round"),
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Everything that was asked for, one after another; the exit status says nothing about the figures."""
-    given = _arguments(argv)
+    """What was asked for; the exit status says nothing about figures, but for that of ``check``."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["render"]:
+        return _render(arguments[1:])
+    if arguments[:1] == ["compare"]:
+        return _compare(arguments[1:])
+    checking = arguments[:1] == ["check"]
+    given = _arguments(arguments[1:] if checking else arguments, checking=checking)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped, and removed
-    begun = time.monotonic()
-    # An address may hold a password.
-    arguments = {name: value for name, value in vars(given).items() if name not in ("output", "database_url")}
-    results: dict[str, Any] = {"environment": _environment(), "arguments": arguments}
-    if set(given.measurements) & set(MEASUREMENTS):
-        with database() as measured:
-            _measure(measured, given, results)
-    if "timescaledb" in given.measurements:
-        compared = timescaledb.Plan(
-            seed=given.seed,
-            records=given.records,
-            days=given.days,
-            rounds=given.rounds,
-            requests=given.questions,
+    results = _measure(given)
+    path = _keep(results, given.output)
+    found = figures(orjson.loads(path.read_bytes()))
+    if checking:
+        return _check(found, results["calibration"], accept=given.accept)
+    report.show(report.targets(targets.judge(found)))
+    if given.compare is not None:
+        report.show(
+            report.compared(f"Compared with {given.compare}", comparison.compare(_figures(given.compare), found))
         )
-        results["timescaledb"] = timescaledb.measure(given.database_url, compared, _tell)
-        report.show(report.timescaledb(results["timescaledb"]))
-    results["seconds"] = round(time.monotonic() - begun, 1)
-    _keep(results, given.output)
     return 0
 
 
-def _measure(measured: Database, given: argparse.Namespace, results: dict[str, Any]) -> None:
-    """Everything that the embedded PostgreSQL is for."""
-    if "ingest" in given.measurements:
-        plan = ingest.Plan(seed=given.seed, rounds=given.rounds, requests=given.requests, base=given.base)
-        results["ingest"] = ingest.measure(measured, plan, _tell)
-        report.show(report.ingest(results["ingest"]))
-    if "memory" in given.measurements:
-        cases = memory.CASES[1:3] if given.quick else memory.CASES
-        results["memory"] = memory.measure(measured, _tell, seed=given.seed, cases=cases, connections=given.senders)
-        small = results["ingest"].memory if "ingest" in results else {}
-        report.show(report.memory(small, results["memory"]))
-    if "read" in given.measurements or "size" in given.measurements:
-        _read_and_size(measured, given, results)
+def _measure(given: argparse.Namespace) -> dict[str, Any]:
+    begun = time.monotonic()
+    # An address may hold a password.
+    kept = {name: value for name, value in vars(given).items() if name not in ("output", "database_url", "compare")}
+    results: dict[str, Any] = {"environment": _environment(), "arguments": kept}
+    results["calibration"] = calibration.seconds()
+    with ExitStack() as stack:
+        run = Run(given, stack, _tell)
+        for measurement in MEASUREMENTS:
+            if measurement.name in given.measurements:
+                results[measurement.name] = measurement.measure(run)
+                report.show(measurement.show(results[measurement.name]))
+        results["loads"] = run.loads
+    results["seconds"] = round(time.monotonic() - begun, 1)
+    return results
 
 
-def _read_and_size(measured: Database, given: argparse.Namespace, results: dict[str, Any]) -> None:
-    """Both on one database of as many calls as are asked for."""
-    _tell(f"read: {given.records:,} records through the writer")
-    end = datetime.now(UTC).replace(microsecond=0)
-    measured.create("month")
-    seconds = measured.fill("month", seed=given.seed, count=given.records, start=end - MONTH, end=end)
-    measured.execute("month", "VACUUM ANALYZE")
-    results["load"] = {"records": given.records, "writing_seconds": round(seconds, 2)}
-    _tell(f"read: written at {given.records / seconds:,.0f} records/s, in the order of time")
-    if "read" in given.measurements:
-        results["read"] = read.measure(measured, "month", _tell, end=end, rounds=given.rounds, requests=given.questions)
-        report.show(report.read(results["read"], given.records))
-    if "size" in given.measurements:
-        results["size"] = size.measure(measured.dsn("month"))
-        report.show(report.size(results["size"], given.records))
+def _check(found: Figures, calibrated: float, *, accept: bool) -> int:
+    if accept:
+        comparison.accept(comparison.baseline_of(found, calibrated))
+        print(f"the baseline is now {comparison.BASELINE}")
+        return 0
+    baseline = comparison.read_baseline()
+    fallen = comparison.fallen(baseline, found, calibrated)
+    margin = f"{comparison.CHECK_MARGIN:g} times"
+    if fallen:
+        report.show(report.compared(f"Worse than the baseline by more than {margin}", fallen))
+        return 1
+    checked = len(baseline.figures.keys() & found.keys())
+    print(f"{checked} ratios and processor times, none more than {margin} as bad as in the baseline")
+    return 0
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="See bench/README.md.", allow_abbrev=False)
+def _render(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench render", description="Write the figures into docs/.")
+    parser.add_argument("file", type=Path, help="a run's JSON")
+    given = parser.parse_args(argv)
+    for written in page.render(orjson.loads(given.file.read_bytes())):
+        print(written)
+    return 0
+
+
+def _compare(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench compare", description="Two runs, figure by figure.")
+    parser.add_argument("before", type=Path)
+    parser.add_argument("now", type=Path)
+    given = parser.parse_args(argv)
+    found = comparison.compare(_figures(given.before), _figures(given.now))
+    report.show(report.compared(f"{given.now} compared with {given.before}", found))
+    return 0
+
+
+def _figures(path: Path) -> Figures:
+    return figures(orjson.loads(path.read_bytes()))
+
+
+def _arguments(argv: Sequence[str], *, checking: bool) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench check" if checking else "python -m bench",
+        description="See bench/README.md. Also: python -m bench check | compare | render, each with --help.",
+        allow_abbrev=False,
+    )
+    if checking:
+        parser.add_argument(
+            "measurements", nargs="*", metavar="MEASUREMENT", help=f"of {', '.join(CHECKED)}; both without"
+        )
+        parser.add_argument("--accept", action="store_true", help="make what is measured now the baseline")
+    else:
+        _add_measurements(parser)
+    parser.add_argument("--seed", type=int, default=1, help="another seed is another population (%(default)s)")
+    for name, full, quick, text in AMOUNTS:
+        told = f"{text} ({full:,}; quick: {quick:,})".replace("%", "%%")
+        parser.add_argument(f"--{name}", type=_positive, metavar="N", help=told)
+    parser.add_argument("--output", type=Path, metavar="FILE", help="where the JSON goes (bench/results/<time>.json)")
+    given = parser.parse_args(argv)
+    if checking:
+        given.quick, given.compare, given.database_url = True, None, None
+        given.measurements, given.shapes = given.measurements or list(CHECKED), list(CHECKED_SHAPES)
+        given.rounds, given.requests = given.rounds or CHECK_ROUNDS, given.requests or CHECK_REQUESTS
+    given.checking = checking
+    for unknown in set(given.measurements) - {*ALWAYS, *OTHER}:
+        parser.error(f"{unknown!r} is none of {', '.join((*ALWAYS, *OTHER))}")
+    if "timescaledb" in given.measurements and given.database_url is None:
+        parser.error("timescaledb needs --database-url")
+    given.measurements = given.measurements or list(ALWAYS)
+    for name, full, quick, _ in AMOUNTS:
+        if getattr(given, name) is None:
+            setattr(given, name, quick if given.quick else full)
+    return given
+
+
+def _add_measurements(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "measurements",
         nargs="*",
         metavar="MEASUREMENT",
-        help=f"some of {', '.join(MEASUREMENTS)}; all of them without any; or {', '.join(OTHER)}, with --database-url",
+        help=f"some of {', '.join(ALWAYS)}; all of them without any; or also {', '.join(OTHER)}",
     )
     parser.add_argument(
         "--database-url",
         metavar="URL",
         help="for timescaledb: a server that has it, and a role that may create databases there (and drops them again)",
     )
-    parser.add_argument("--quick", action="store_true", help="smaller amounts: about 90 seconds instead of 7 minutes")
-    parser.add_argument("--seed", type=int, default=1, help="another seed is another population (%(default)s)")
-    for name, full, quick, text in AMOUNTS:
-        parser.add_argument(f"--{name}", type=_positive, metavar="N", help=f"{text} ({full:,}; quick: {quick:,})")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="where the JSON goes (bench/results/<time>.json)")
-    given = parser.parse_args(argv)
-    for unknown in set(given.measurements) - {*MEASUREMENTS, *OTHER}:
-        parser.error(f"{unknown!r} is none of {', '.join((*MEASUREMENTS, *OTHER))}")
-    if "timescaledb" in given.measurements and given.database_url is None:
-        parser.error("timescaledb needs --database-url")
-    given.measurements = given.measurements or list(MEASUREMENTS)
-    for name, full, quick, _ in AMOUNTS:
-        if getattr(given, name) is None:
-            setattr(given, name, quick if given.quick else full)
-    return given
+    parser.add_argument("--quick", action="store_true", help="smaller amounts: about 2 minutes instead of 12")
+    parser.add_argument(
+        "--shapes", nargs="+", choices=[shape.name for shape in SHAPES], metavar="SHAPE", help="of ingest; all without"
+    )
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="an earlier run's JSON to compare with")
 
 
 def _positive(text: str) -> int:
@@ -155,11 +209,12 @@ def _tell(text: str) -> None:
     print(f"{datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
 
 
-def _keep(results: dict[str, Any], output: Path | None) -> None:
+def _keep(results: dict[str, Any], output: Path | None) -> Path:
     path = output or RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(orjson.dumps(report.to_json(results), option=orjson.OPT_INDENT_2))
+    path.write_bytes(orjson.dumps(report.to_json(results), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
     print(f"{results['seconds']:.0f} seconds; written to {path}")
+    return path
 
 
 if __name__ == "__main__":

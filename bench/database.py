@@ -12,10 +12,9 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from bench.meter import is_here, parent
-from bench.records import records
-from bench.workload import Call, calls, cast
+from bench.records import observations
+from bench.workload import Amount, Call, calls_of, slices
 from usage_graph.config import EngineChoice
-from usage_graph.observation import Observation
 from usage_graph.processor import Pricing
 from usage_graph.store import migrate
 from usage_graph.store.connect import connect
@@ -58,6 +57,12 @@ class Database:
         # As the superuser where there is one: autovacuum may be at it, too, which is nobody else's to end.
         administrator = self._dsn.replace("//usage_graph@", "//postgres@")
         asyncio.run(self._run(administrator, [f"DROP DATABASE {name} WITH (FORCE)"]))
+
+    def forget(self, name: str) -> None:
+        """Empty PostgreSQL's buffers; as its superuser, which the embedded one has."""
+        administrator = self.dsn(name).replace("//usage_graph@", "//postgres@")
+        evict = "SELECT pg_buffercache_evict_all()"
+        asyncio.run(self._run(administrator, ["CREATE EXTENSION IF NOT EXISTS pg_buffercache", "CHECKPOINT", evict]))
 
     def execute(self, name: str, *statements: str) -> None:
         asyncio.run(self._run(self.dsn(name), statements))
@@ -102,7 +107,7 @@ class Database:
             writing = 0.0
             async with open_writer(self.dsn(name), mode="copy", connections=1, price=Pricing().price) as writer:
                 for at in range(0, len(found), at_once):
-                    batch = [Observation(record) for record in records(found[at : at + at_once])]
+                    batch = [*observations(found[at : at + at_once])]
                     begun = time.perf_counter()
                     await writer.write(batch)
                     writing += time.perf_counter() - begun
@@ -113,12 +118,7 @@ class Database:
     def fill(self, name: str, *, seed: int, count: int, start: datetime, end: datetime) -> float:
         """Migrate, and write ``count`` calls in the order of time. Returns the seconds that writing took."""
         self.migrate(name)
-        return self.write(name, month(seed=seed, count=count, start=start, end=end))
-
-
-def month(*, seed: int, count: int, start: datetime, end: datetime) -> list[Call]:
-    """What databases are filled with, in the order of time."""
-    return calls(f"{seed} base", count, people=cast(seed), start=start, end=end, ordered=True)
+        return sum(self.write(name, calls_of(part)) for part in slices(Amount(seed, count, start, end)))
 
 
 @contextmanager
@@ -126,6 +126,7 @@ def database() -> Iterator[Database]:
     """A new cluster in a temporary directory, gone when the block ends."""
     with (
         tempfile.TemporaryDirectory(prefix="usage-graph-bench-") as directory,
-        Embedded(data_dir=Path(directory) / "data") as embedded,
+        # As many servers as there are shapes are on it, each with its own connections.
+        Embedded(data_dir=Path(directory) / "data", conf={"max_connections": "300"}) as embedded,
     ):
         yield Database(embedded.dsn)

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import nan
 from pathlib import Path
 from types import TracebackType
@@ -79,8 +79,9 @@ class PeakMemory:
         self.peak = 0
 
     def _watch(self) -> None:
-        while not self._done.wait(_SAMPLE_SECONDS):
-            self.peak = max(self.peak, self._process.memory_info().rss)
+        with suppress(psutil.NoSuchProcess):
+            while not self._done.wait(_SAMPLE_SECONDS):
+                self.peak = max(self.peak, self._process.memory_info().rss)
 
     def __enter__(self) -> Self:
         self.peak = self._process.memory_info().rss

@@ -1,90 +1,150 @@
-"""Reads: every example operation end to end over HTTP, beside the very statements that it runs, run raw.
+"""Reads: every case end to end over HTTP, beside the very statements that it runs, run raw, and hand-written SQL.
 
-The statements and their values are taken from the server's own code, run once in this process for the same request;
-then they run on one asyncpg connection in one REPEATABLE READ transaction. Each request has a window of its own, so
-nothing can have its answer ready; both sides are warm and answer the same windows.
+The statements run on one asyncpg connection in one REPEATABLE READ transaction, which is what the server does. Each
+request has a window of its own, so nothing can have its answer ready; all sides are warm and answer the same windows.
 """
 
 import asyncio
-import itertools
+import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import median, quantiles
-from typing import Any
 
 import asyncpg
-import httpx
 import orjson
 import uvloop
-from starlette.applications import Starlette
 
+from bench import cold, throughput
+from bench.capture import Statement, capture, check
+from bench.cases import Asked, Asking, Case, Kind, operations, pages_around_500
 from bench.children import Child, server
 from bench.database import Database
-from bench.meter import Cpu
+from bench.meter import Cpu, high_water_mark
+from bench.throughput import Throughput
 from bench.wire import Connection, post
-from usage_graph.graph import app as graph
-from usage_graph.graph.live import Live
-from usage_graph.graph.schema import example_operations
-from usage_graph.store.connect import Connection as Asyncpg
-from usage_graph.store.connect import open_pool
-from usage_graph.store.listening import Listener
-from usage_graph.store.reader import Reader
 
-WINDOW = timedelta(days=30)
-_STEP = timedelta(seconds=37, milliseconds=411)
-
-Statement = tuple[str, tuple[Any, ...]]
+MONTH = timedelta(days=30)
 
 
 @dataclass(slots=True)
 class Operation:
     """Durations in milliseconds, one entry per request; processor time likewise, one entry per round."""
 
+    kind: Kind = "operation"
     statements: int = 0
     answer_bytes: int = 0
+    cold: float | None = None
     http: list[float] = field(default_factory=list)
     raw: list[float] = field(default_factory=list)
+    hand: list[float] = field(default_factory=list)
     server_cpu: list[float] = field(default_factory=list)
     database_cpu: list[float] = field(default_factory=list)
     raw_database_cpu: list[float] = field(default_factory=list)
+    at: dict[int, Throughput] = field(default_factory=dict)
+    """By concurrency."""
+
+    @property
+    def p50(self) -> float:
+        return median(self.http)
+
+    @property
+    def sql(self) -> float:
+        """p50 of its own statements."""
+        return median(self.raw)
 
     @property
     def ratio(self) -> float:
-        return median(self.http) / median(self.raw)
+        return self.p50 / self.sql
+
+    @property
+    def cpu(self) -> float:
+        """Processor milliseconds per request, server and database."""
+        return median(self.server_cpu) + median(self.database_cpu)
 
 
 def p95(values: Sequence[float]) -> float:
     return quantiles(values, n=20)[18]
 
 
+@dataclass(slots=True)
+class Reads:
+    """Of one database. ``nothing``: ``SELECT 1`` in milliseconds; ``memory``: the server's peak in bytes."""
+
+    records: int
+    days: int
+    cases: dict[str, Operation]
+    nothing: list[float]
+    memory: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``concurrency``: of what is measured for ``seconds`` each; ``cold``: whether first answers are."""
+
+    rounds: int
+    requests: int
+    concurrency: Sequence[int] = ()
+    seconds: float = 0.5
+    cold: bool = False
+
+
 def measure(
-    database: Database, name: str, told: Callable[[str], None], *, end: datetime, rounds: int, requests: int
-) -> dict[str, Operation]:
-    """``rounds`` times ``requests`` of every operation, over a window of 30 days before ``end`` where it has one."""
-    found = compare(database, [name], told, end=end, rounds=rounds, requests=requests)
-    return {operation: measured[name] for operation, measured in found.items()}
+    database: Database,
+    name: str,
+    cases: Sequence[Case],
+    plan: Plan,
+    told: Callable[[str], None],
+    *,
+    end: datetime,
+    days: int,
+) -> Reads:
+    """``rounds`` times ``requests`` of every case, and the rest, on the database ``name``, filled up to ``end``."""
+    asking = Asking(end, timedelta(days=days))
+    found = Reads(database.count(name), days, {}, [], None)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, _side(runner, database, name) as side:
+        for case in cases:
+            told(f"read: {case.name}")
+            if case.paged:
+                asking.page_of(case, _walk(side.child, case, asking, plan.requests))
+            into = found.cases[case.name] = Operation(case.kind)
+            for _ in range(plan.rounds):
+                side.measure(into, case, [asking.ask(case) for _ in range(plan.requests)])
+            for clients in plan.concurrency:
+                into.at[clients] = throughput.measure(
+                    side.child, side.postmaster, functools.partial(_body, asking, case), clients, plan.seconds
+                )
+            found.nothing += runner.run(_nothing(side.raw, plan.requests))
+        found.memory = high_water_mark(side.child.pid)
+    if plan.cold:
+        told("read: cold")
+        for case_name, taken in cold.measure(database, name, [c for c in cases if not c.paged], asking).items():
+            found.cases[case_name].cold = taken
+    return found
+
+
+def _body(asking: Asking, case: Case) -> bytes:
+    return asking.ask(case).body
 
 
 def compare(
     database: Database, names: Sequence[str], told: Callable[[str], None], *, end: datetime, rounds: int, requests: int
 ) -> dict[str, dict[str, Operation]]:
-    """The same of several databases, by operation and name: they take turns at the same windows."""
-    windows = map(_window, itertools.repeat(end), itertools.count())
+    """The example operations on several databases, by operation and name: they take turns at the same windows."""
+    asking = Asking(end, MONTH)
     with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         sides = [stack.enter_context(_side(runner, database, name)) for name in names]
         found: dict[str, dict[str, Operation]] = {}
-        for operation, document in example_operations().items():
-            told(f"read: {operation}")
-            measured = found[operation] = {name: Operation() for name in names}
+        for case in operations():
+            told(f"read: {case.name}")
+            measured = found[case.name] = {name: Operation() for name in names}
             for round_ in range(rounds):
-                variables = [{"window": next(windows)} if "$window" in document else {} for _ in range(requests)]
-                bodies = [orjson.dumps({"query": document, "variables": given}) for given in variables]
+                asked = [asking.ask(case) for _ in range(requests)]
                 for side in (*sides[round_ % len(sides) :], *sides[: round_ % len(sides)]):
-                    side.measure(measured[side.name], bodies)
+                    side.measure(measured[side.name], case, asked)
     return found
 
 
@@ -99,12 +159,16 @@ class _Side:
     raw: "asyncpg.Connection[asyncpg.Record]"
     postmaster: int | None
 
-    def measure(self, into: Operation, bodies: Sequence[bytes]) -> None:
-        # Also warms what both ways read.
-        asked = self.runner.run(_capture(self.dsn, bodies))
-        into.statements = len(asked[0])
+    def measure(self, into: Operation, case: Case, asked: Sequence[Asked]) -> None:
+        bodies = [one.body for one in asked]
+        # Also warms what all ways read.
+        statements = self.runner.run(capture(self.dsn, bodies))
+        into.statements = len(statements[0])
         _measure_http(into, self.child, self.postmaster, bodies)
-        _measure_raw(into, self.runner, self.raw, self.postmaster, asked)
+        _measure_raw(into, self.runner, self.raw, self.postmaster, statements)
+        if case.sql is not None:
+            by_hand = [[(case.sql, one.values)] for one in asked if one.values is not None]
+            into.hand += _timed(self.runner, self.raw, by_hand)
 
 
 @contextmanager
@@ -118,48 +182,6 @@ def _side(runner: asyncio.Runner, database: Database, name: str) -> Iterator[_Si
             runner.run(raw.close())
 
 
-def _window(end: datetime, number: int) -> dict[str, Any]:
-    """The ``number``-th of many windows of about 30 days, none of which begins or ends on a round time."""
-    last = end - _STEP * (number % 200 + 1)
-    return {"between": {"from": (last - WINDOW + 200 * _STEP).isoformat(), "to": last.isoformat()}}
-
-
-async def _capture(dsn: str, bodies: Sequence[bytes]) -> list[list[Statement]]:
-    """What the server's reader asks the database for each body, in order."""
-    asked: list[Statement] = []
-
-    def log(query: Any) -> None:
-        if query.args:  # every question has values; BEGIN, ROLLBACK and the pool's reset have none
-            asked.append((query.query, tuple(query.args)))
-
-    async def init(connection: Asyncpg) -> None:
-        connection.add_query_logger(log)
-
-    found = []
-    async with open_pool(dsn, name="bench", size=1, init=init) as pool:
-
-        def clock() -> datetime:
-            return datetime.now(UTC)
-
-        live = Live(listener=Listener(dsn), clock=clock)
-        application = Starlette(routes=graph.routes(reader=Reader(pool), live=live, clock=clock))
-        transport = httpx.ASGITransport(application)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            # The first question of a connection also makes the driver ask for types, so it is asked twice.
-            for body in (bodies[0], *bodies):
-                asked.clear()
-                answer = await client.post("/graphql", content=body, headers={"content-type": "application/json"})
-                _check(answer.status_code, answer.content)
-                found.append(list(asked))
-    return found[1:]
-
-
-def _check(status: int, body: bytes) -> None:
-    answer = orjson.loads(body)
-    assert status == 200, answer
-    assert "errors" not in answer, answer["errors"]
-
-
 async def _connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
     # As the server's pool connects: a plan for each window, none of them compiled.
     settings = {"timezone": "UTC", "plan_cache_mode": "force_custom_plan", "jit": "off"}
@@ -170,13 +192,13 @@ def _measure_http(into: Operation, child: Child, postmaster: int | None, bodies:
     requests = [post("/graphql", body, content_type="application/json") for body in bodies]
     with Connection(child.port) as client:
         warmed = client.ask(requests[0])  # the first of each operation is also parsed and validated
-        _check(warmed.status, warmed.body)
+        check(warmed.status, warmed.body)
         with Cpu(child.pid, postmaster) as cpu:
             for request in requests:
                 begun = time.perf_counter()
                 answer = client.ask(request)
                 into.http.append((time.perf_counter() - begun) * 1000)
-                _check(answer.status, answer.body)
+                check(answer.status, answer.body)
                 into.answer_bytes = len(answer.body)
     own, databases = (seconds / len(requests) * 1000 for seconds in cpu.seconds)
     into.server_cpu.append(own)
@@ -190,6 +212,16 @@ def _measure_raw(
     postmaster: int | None,
     asked: Sequence[Sequence[Statement]],
 ) -> None:
+    with Cpu(postmaster) as cpu:
+        into.raw += _timed(runner, connection, asked)
+    into.raw_database_cpu.append(cpu.seconds[0] / (len(asked) + 1) * 1000)
+
+
+def _timed(
+    runner: asyncio.Runner, connection: "asyncpg.Connection[asyncpg.Record]", asked: Sequence[Sequence[Statement]]
+) -> list[float]:
+    """Milliseconds of each; the first one is asked twice, as its statements have to be prepared."""
+
     async def run(statements: Sequence[Statement]) -> float:
         begun = time.perf_counter()
         async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -198,6 +230,27 @@ def _measure_raw(
         return (time.perf_counter() - begun) * 1000
 
     runner.run(run(asked[0]))
-    with Cpu(postmaster) as cpu:
-        into.raw += [runner.run(run(statements)) for statements in asked]
-    into.raw_database_cpu.append(cpu.seconds[0] / len(asked) * 1000)
+    return [runner.run(run(statements)) for statements in asked]
+
+
+async def _nothing(connection: "asyncpg.Connection[asyncpg.Record]", count: int) -> list[float]:
+    taken = []
+    for _ in range(count):
+        begun = time.perf_counter()
+        await connection.fetchval("SELECT 1")
+        taken.append((time.perf_counter() - begun) * 1000)
+    return taken
+
+
+def _walk(child: Child, case: Case, asking: Asking, count: int) -> list[dict[str, object]]:
+    """The variables of ``count`` pages around the 500th."""
+    after, kept = None, []
+    with Connection(child.port) as client:
+        for variables, keep in pages_around_500(asking.window(MONTH), count):
+            body = orjson.dumps({"query": case.document, "variables": {**variables, "after": after}})
+            answer = client.ask(post("/graphql", body, content_type="application/json"))
+            check(answer.status, answer.body)
+            after = orjson.loads(answer.body)["data"]["usage"]["records"]["pageInfo"]["endCursor"]
+            if keep:
+                kept.append({**variables, "first": 20, "after": after})
+    return kept

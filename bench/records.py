@@ -3,16 +3,24 @@
 ``tests/bench`` holds this against the real decoder and processor: both make the same records of the same calls.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from bench import otlp
 from bench.otlp import RESOURCE
 from bench.workload import Call
+from usage_graph.observation import Observation
 from usage_graph.processor.cost import Pricing
 from usage_graph.usage import UsageRecord, record_id
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PROJECT = "default"
+
+
+def observations(calls: Sequence[Call]) -> Iterator[Observation]:
+    """The observation that the server makes of each call's span: the record, and what else the call is known by."""
+    for call, record in zip(calls, records(calls), strict=True):
+        yield Observation(record, call.parent_id, otlp.response_id(call), scope=otlp.SCOPE[0], instance=record.service)
 
 
 def records(calls: Iterable[Call]) -> Iterator[UsageRecord]:

@@ -3,35 +3,34 @@
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import asyncpg
 import uvloop
 
+from bench import replay
 from bench.meter import Cpu
-from usage_graph.store.connect import Connection
+from usage_graph.config import Settings
+from usage_graph.observation import Observation
+from usage_graph.store.connect import Connection, connect
 from usage_graph.store.rows import row_of
 from usage_graph.store.sql import query
 from usage_graph.usage import UsageRecord
 
-BATCH = 2000
-"""Records per statement and transaction."""
-
-# The same statements that the server has, where they are the same.
-_STAGE = query("stage_records_by_unnest")
-_COLUMNS = ", ".join(UsageRecord._fields)
-_STORE = query("store_records").format(columns=_COLUMNS)
-_UNNEST = "FROM unnest" + _STAGE.partition("FROM unnest")[2]
-_INSERT = f"INSERT INTO bare_record ({_COLUMNS}) SELECT * {_UNNEST} ON CONFLICT DO NOTHING"
+BATCH = Settings().batch_spans
+"""Observations per transaction: as many as the server's batches have when it has enough to do."""
 
 TABLES = (
-    "CREATE TABLE bare_record (LIKE usage_record)",
-    "INSERT INTO bare_record SELECT * FROM usage_record",
-    "ALTER TABLE bare_record ADD UNIQUE (project, trace_id, span_id, started_at)",
+    "CREATE TABLE keyed_record (LIKE usage_record)",
+    "INSERT INTO keyed_record SELECT * FROM usage_record",
+    "ALTER TABLE keyed_record ADD UNIQUE (project, trace_id, span_id, started_at)",
     "CREATE TABLE heap_record (LIKE usage_record)",
     "INSERT INTO heap_record SELECT * FROM usage_record",
 )
 """What the references need besides the schema: tables that hold what ``usage_record`` holds."""
+
+Batches = Sequence[Sequence[Observation]]
+Insert = Callable[[Connection, Batches], Awaitable[Callable[[], Awaitable[float]]]]
+"""Makes everything ready; what it returns does it, and says how many seconds it took."""
 
 
 class Reference(NamedTuple):
@@ -39,31 +38,37 @@ class Reference(NamedTuple):
 
     key: str
     name: str
-    insert: Callable[[Connection, Sequence[UsageRecord]], Awaitable[None]]
+    insert: Insert
 
 
-def _columns(batch: Sequence[UsageRecord]) -> list[Any]:
-    return list(zip(*map(row_of, batch), strict=True))
+async def _same_sql(connection: Connection, batches: Batches) -> Callable[[], Awaitable[float]]:
+    await connection.execute(query("create_staging"))
+    steps = await replay.record(connection, batches)
+    return lambda: replay.replay(connection, steps)
 
 
-async def _same_schema(connection: Connection, batch: Sequence[UsageRecord]) -> None:
-    async with connection.transaction():
-        await connection.execute(_STAGE, *_columns(batch))
-        await connection.execute(_STORE)
+def _copy_into(table: str, at_once: int) -> Insert:
+    async def insert(connection: Connection, batches: Batches) -> Callable[[], Awaitable[float]]:
+        rows = [row_of(one.record) for batch in batches for one in batch]
+        parts = [rows[at : at + at_once] for at in range(0, len(rows), at_once)]
+
+        async def run() -> float:
+            begun = time.perf_counter()
+            for part in parts:
+                await connection.copy_records_to_table(table, records=part, columns=UsageRecord._fields)
+            return time.perf_counter() - begun
+
+        return run
+
+    return insert
 
 
-async def _bare_table(connection: Connection, batch: Sequence[UsageRecord]) -> None:
-    await connection.execute(_INSERT, *_columns(batch))
-
-
-async def _heap(connection: Connection, batch: Sequence[UsageRecord]) -> None:
-    await connection.copy_records_to_table("heap_record", records=map(row_of, batch), columns=UsageRecord._fields)
-
-
+SAME_SQL, KEYED, HEAP = "same SQL", "COPY, one key", "COPY, no key"
 REFERENCES = (
-    Reference("unnest, same schema", "the server's own statements: identity, indexes, rollups, search", _same_schema),
-    Reference("unnest, bare table", "one table, one unique key, ON CONFLICT DO NOTHING", _bare_table),
-    Reference("COPY, no key", "one table without any index", _heap),
+    Reference(SAME_SQL, "the writer's own statements on the same schema: identities, rollups, search", _same_sql),
+    Reference(KEYED, "COPY into one table with one unique key", _copy_into("keyed_record", BATCH)),
+    Reference(HEAP, "COPY into one table without any index", _copy_into("heap_record", BATCH)),
+    Reference(f"{HEAP}, at once", "the same in one transaction", _copy_into("heap_record", 10**9)),
 )
 
 
@@ -75,18 +80,16 @@ class Inserted(NamedTuple):
     database_cpu: float
 
 
-def insert(reference: Reference, dsn: str, records: Sequence[UsageRecord], *, postmaster: int | None) -> Inserted:
-    """All of ``records`` over one connection, a COMMIT after each ``BATCH``."""
+def insert(reference: Reference, dsn: str, observations: Sequence[Observation], *, postmaster: int | None) -> Inserted:
+    """All of them over one connection, a COMMIT after each ``BATCH``."""
+    batches = [observations[at : at + BATCH] for at in range(0, len(observations), BATCH)]
 
     async def run() -> Inserted:
-        connection = await asyncpg.connect(dsn)
+        connection = await connect(dsn)
         try:
-            await connection.execute(query("create_staging"))
+            go = await reference.insert(connection, batches)
             with Cpu(os.getpid(), postmaster) as cpu:
-                begun = time.perf_counter()
-                for at in range(0, len(records), BATCH):
-                    await reference.insert(connection, records[at : at + BATCH])
-                wall = time.perf_counter() - begun
+                wall = await go()
             return Inserted(wall, *cpu.seconds)
         finally:
             await connection.close()

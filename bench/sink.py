@@ -1,8 +1,13 @@
-"""A server that reads HTTP requests whole, answers 200 and forgets them: ``python -m bench.sink`` prints its port."""
+"""Servers that take requests whole and forget them: ``python -m bench.sink`` prints their ports, HTTP and gRPC."""
 
 import socketserver
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+_LARGEST = 64 << 20
 
 
 class _Sink(socketserver.StreamRequestHandler):
@@ -29,7 +34,18 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
+class _Export(grpc.GenericRpcHandler):
+    """Any call, whatever its name: messages stay bytes."""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        nothing: Callable[[bytes, grpc.ServicerContext], bytes] = lambda _, __: b""  # noqa: E731
+        return grpc.unary_unary_rpc_method_handler(nothing)
+
+
 if __name__ == "__main__":
+    calls = grpc.server(ThreadPoolExecutor(8), [_Export()], options=[("grpc.max_receive_message_length", _LARGEST)])
+    grpc_port = calls.add_insecure_port("127.0.0.1:0")
+    calls.start()
     with _Server(("127.0.0.1", 0), _Sink) as server:
-        print(server.server_address[1], flush=True)
+        print(server.server_address[1], grpc_port, flush=True)
         server.serve_forever()

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import asyncpg
 
+from bench.database import Database
+
 ROLLUP_LIMIT = 0.1
 """A rollup is worth its rows while they are at most this share of the records."""
 RULED_AT = 1_000_000
@@ -59,9 +61,26 @@ class Relation(NamedTuple):
         return self.heap + sum(self.indexes.values())
 
 
-def measure(dsn: str) -> list[Relation]:
+class Sizes(NamedTuple):
+    """Of so many records."""
+
+    records: int
+    relations: list[Relation]
+
+    @property
+    def bytes_per_record(self) -> float:
+        return sum(relation.bytes for relation in self.relations) / self.records
+
+
+def measure(database: Database, name: str) -> Sizes:
+    """Of everything in the database ``name``."""
+    found = relations(database.dsn(name))
+    return Sizes(next(relation.rows for relation in found if relation.name == "usage_record"), found)
+
+
+def relations(dsn: str) -> list[Relation]:
     """Every table and continuous aggregate of the schema, largest first; chunks count as part of theirs."""
-    return asyncio.run(relations(dsn))
+    return asyncio.run(_relations(dsn))
 
 
 def columnstore(dsn: str) -> Relation:
@@ -69,8 +88,7 @@ def columnstore(dsn: str) -> Relation:
     return asyncio.run(_columnstore(dsn))
 
 
-async def relations(dsn: str) -> list[Relation]:
-    """See ``measure``."""
+async def _relations(dsn: str) -> list[Relation]:
     connection = await asyncpg.connect(dsn)
     try:
         tables = await connection.fetch(_TABLES)

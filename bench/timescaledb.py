@@ -15,11 +15,11 @@ from statistics import median
 import asyncpg
 
 from bench import read, size
-from bench.database import Database, month
-from bench.ingest import MINUTES
+from bench.database import Database
 from bench.read import Operation
+from bench.shapes import MINUTES
 from bench.size import Relation
-from bench.workload import Call, calls, cast
+from bench.workload import Amount, Call, calls, calls_of, cast, slices
 from usage_graph.config import Engine, Settings
 from usage_graph.store import migrate
 from usage_graph.store.connect import connect
@@ -108,7 +108,7 @@ class _Measuring:
         self.told("timescaledb: refresh of everything")
         self.result.refresh_seconds = asyncio.run(_refresh(self.database.dsn(timescale)))
         self._tidy_up()
-        self.result.sizes = {engine: size.measure(self.database.dsn(name)) for engine, name in self.names.items()}
+        self.result.sizes = {engine: size.relations(self.database.dsn(name)) for engine, name in self.names.items()}
         self._ask("materialized", end)
 
         self._write_now("a mark", Settings().batch_spans)
@@ -132,7 +132,8 @@ class _Measuring:
 
     def _load(self, end: datetime) -> None:
         start = end - timedelta(days=self.plan.days)
-        found = month(seed=self.plan.seed, count=self.plan.records, start=start, end=end)
+        amount = Amount(self.plan.seed, self.plan.records, start, end)
+        found = [call for part in slices(amount) for call in calls_of(part)]
         length = -(-len(found) // _SLICES)
         for number in range(_SLICES):
             self.told(f"timescaledb: a tenth of {len(found):,} records into each, {number + 1} of {_SLICES}")

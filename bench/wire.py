@@ -1,14 +1,15 @@
-"""The client: whole HTTP requests as prebuilt bytes over blocking sockets, so that it costs next to nothing.
+"""The client: whole requests as prebuilt bytes over blocking sockets, so that it costs next to nothing.
 
-What it could send at most is measured as well, against a sink that reads and answers and does nothing else.
+HTTP is here, gRPC in ``bench.rpc``. What either could send at most is measured as well, against a sink that reads and
+answers and does nothing else.
 """
 
 import gzip
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 _TIMEOUT = 120.0
 _ATTEMPTS = 100
@@ -19,6 +20,17 @@ class Answer(NamedTuple):
     status: int
     head: bytes
     body: bytes
+
+
+class Client(Protocol):
+    """A connection that asks one request after another."""
+
+    def ask(self, request: bytes, /) -> Answer: ...
+    def close(self) -> None: ...
+
+
+Connect = Callable[[int], Client]
+"""To a port of loopback."""
 
 
 class Sent(NamedTuple):
@@ -78,33 +90,54 @@ class Connection:
         self.close()
 
 
-def send(port: int, requests: Sequence[bytes], *, connections: int) -> Sent:
+def send(port: int, requests: Sequence[bytes], *, connections: int, connect: Connect = Connection) -> Sent:
     """Send every request once, each answered with 200, over ``connections`` at a time; 503 and 429 are sent again."""
-    shares = [requests[number::connections] for number in range(connections)]
-    with ThreadPoolExecutor(connections) as threads:
-        clients = [Connection(port) for _ in shares]
-        try:
-            start = time.perf_counter()
-            done = list(threads.map(_send_share, clients, shares))
-            seconds = time.perf_counter() - start
-        finally:
-            for client in clients:
-                client.close()
+    return _send(port, requests, connections, connect, at=lambda _: 0.0)
+
+
+def pace(port: int, requests: Sequence[bytes], *, connections: int, each: float, connect: Connect = Connection) -> Sent:
+    """Send a request every ``each`` seconds, whether or not those before are answered, as far as there are connections.
+
+    Latencies count from when a request was to be sent, so that a server that falls behind cannot hide it.
+    """
+    return _send(port, requests, connections, connect, at=lambda number: number * each)
+
+
+def _send(port: int, requests: Sequence[bytes], connections: int, connect: Connect, at: Callable[[int], float]) -> Sent:
+    """``at``: how many seconds after the start the request of that number may be sent, and is counted from."""
+    queue = iter(list(enumerate(requests)))  # iterators of lists are handed from thread to thread safely
+    clients = [connect(port) for _ in range(connections)]
+    try:
+        start = time.perf_counter()
+
+        def share(client: Client) -> tuple[list[float], int]:
+            latencies, retries = [], 0
+            for number, request in queue:
+                due = start + at(number)
+                if (early := due - time.perf_counter()) > 0:
+                    time.sleep(early)
+                begun = due if at(number) else time.perf_counter()
+                retries += insist(client, request)
+                latencies.append(time.perf_counter() - begun)
+            return latencies, retries
+
+        with ThreadPoolExecutor(connections) as threads:
+            done = list(threads.map(share, clients))
+        seconds = time.perf_counter() - start
+    finally:
+        for client in clients:
+            client.close()
     return Sent(seconds, [latency for latencies, _ in done for latency in latencies], sum(n for _, n in done))
 
 
-def _send_share(client: Connection, requests: Sequence[bytes]) -> tuple[list[float], int]:
-    latencies, retries = [], 0
-    for request in requests:
-        start = time.perf_counter()
-        for _ in range(_ATTEMPTS):
-            answer = client.ask(request)
-            if answer.status not in (429, 503):
-                break
-            retries += 1
-            time.sleep(_PAUSE)
-        # A body would be a partial success: every span of the workload is to be stored.
-        assert answer.status == 200, answer
-        assert answer.body in (b"", b"{}"), answer.body[:500]
-        latencies.append(time.perf_counter() - start)
-    return latencies, retries
+def insist(client: Client, request: bytes) -> int:
+    """Send until it is taken; returns how often it was not."""
+    for retries in range(_ATTEMPTS):
+        answer = client.ask(request)
+        if answer.status not in (429, 503):
+            # A body would be a partial success: every span of the workload is to be stored.
+            assert answer.status == 200, answer
+            assert answer.body in (b"", b"{}"), answer.body[:500]
+            return retries
+        time.sleep(_PAUSE)
+    raise TimeoutError(f"the server did not take a request {_ATTEMPTS} times")

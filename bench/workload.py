@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 AGENTS, CONVERSATIONS, USERS, NAMES = 200, 2000, 500, 8
@@ -16,6 +16,8 @@ EXPONENT = 1.1
 """Of the Zipf distributions: the first of 2000 conversations has 18 % of the calls that belong to one."""
 ASSISTANTS, WORKERS = 120, 190
 """Agents up to the first number talk to people, up to the second run on a schedule, the rest evaluate the others."""
+SLICE = 50_000
+"""Calls that databases are filled with at a time."""
 FAILED = 0.02
 FAITHFUL = 0.8
 """How many of its calls an agent makes to its favourite model."""
@@ -69,6 +71,25 @@ class Call(NamedTuple):
     input_tokens: int
     output_tokens: int
     cached_tokens: int
+    parent_id: bytes = b""
+    """The span right above it; empty where it is the first of its trace."""
+
+
+class Other(NamedTuple):
+    """A span that is no LLM call, of an application that makes some. ``kind`` is one of ``OTHERS``."""
+
+    trace_id: bytes
+    span_id: bytes
+    parent_id: bytes
+    start_ns: int
+    end_ns: int
+    kind: str
+
+
+OTHERS = ("request", "http", "sql", "cache", "tool")
+"""A request that came in, what it asked of other servers, databases and caches, and tools that an agent ran: these
+alone belong to LLM calls by their attributes, and are looked at."""
+_OTHER_SHARES = (0, 0.35, 0.35, 0.25, 0.05)
 
 
 class Conversation(NamedTuple):
@@ -140,6 +161,91 @@ def calls(seed: str, count: int, *, people: Cast, start: datetime, end: datetime
     if ordered:
         offsets.sort()
     return [_at(call, start_ns + offset) for call, offset in zip(_draw(dice, count, people), offsets, strict=True)]
+
+
+class Amount(NamedTuple):
+    """``size`` calls of the population of ``seed``, evenly over ``[start, end)``."""
+
+    seed: int
+    size: int
+    start: datetime
+    end: datetime
+
+
+class Slice(NamedTuple):
+    """The ``number``-th part of an amount."""
+
+    number: int
+    amount: Amount
+
+
+def slices(amount: Amount) -> list[Slice]:
+    """What databases are filled with, in parts that follow each other in time; they can be drawn in any order."""
+    parts = max(1, -(-amount.size // SLICE))
+    length = (amount.end - amount.start) / parts
+    return [
+        Slice(
+            number,
+            amount._replace(
+                size=amount.size // parts + (number < amount.size % parts),
+                start=amount.start + number * length,
+                end=amount.start + (number + 1) * length,
+            ),
+        )
+        for number in range(parts)
+    ]
+
+
+def calls_of(part: Slice) -> list[Call]:
+    """In the order of time."""
+    seed, count, start, end = part.amount
+    return calls(f"{seed} base {part.number}", count, people=cast(seed), start=start, end=end, ordered=True)
+
+
+def among_others(seed: str, calls: Sequence[Call], share: float) -> list[Call | Other]:
+    """``calls`` in traces in which ``share`` of all spans, from 0 up to below 1, are no LLM calls.
+
+    Calls of a trace lie below one request. Spans of the same trace stand together, as a batch of an SDK has them.
+    """
+    dice = random.Random(f"others {seed}")
+    found: list[Call | Other] = []
+    owed = 0.0
+    for _, of_trace in groupby(calls, key=lambda call: call.trace_id):
+        trace = list(of_trace)
+        owed += len(trace) * share / (1 - share)
+        count = int(owed)
+        owed -= count
+        if not count:
+            found += trace
+            continue
+        root = _other(dice, trace[0], b"", "request")
+        found += (call._replace(parent_id=root.span_id) for call in trace)
+        kinds = dice.choices(OTHERS, _OTHER_SHARES, k=count - 1)
+        found += (_other(dice, dice.choice(trace), root.span_id, kind) for kind in kinds)
+        found.append(root)
+    return found
+
+
+def only_others(seed: str, count: int, *, start: datetime, end: datetime) -> list[Other]:
+    """``count`` spans of traces without any LLM call, 16 in a trace."""
+    dice, spans = random.Random(f"only others {seed}"), list[Other]()
+    # Calls for the sake of their times.
+    for timed in calls(f"others {seed}", -(-count // 16), people=cast(0), start=start, end=end):
+        call = timed._replace(trace_id=dice.randbytes(16))
+        root = _other(dice, call, b"", "request")
+        kinds = dice.choices(("http", "sql", "cache"), k=15)
+        spans += (_other(dice, call, root.span_id, kind) for kind in kinds)
+        spans.append(root)
+    return spans[:count]
+
+
+def _other(dice: random.Random, beside: Call, parent_id: bytes, kind: str) -> Other:
+    """A span in the trace of ``beside``, while it ran."""
+    taken = beside.end_ns - beside.start_ns
+    begun = 0 if kind == "request" else int(dice.random() * taken)
+    ended = taken if kind == "request" else begun + int(dice.random() * (taken - begun))
+    start = beside.start_ns
+    return Other(beside.trace_id, dice.randbytes(8), parent_id, start + begun, start + ended, kind)
 
 
 def _at(call: Call, start_ns: int) -> Call:

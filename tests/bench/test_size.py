@@ -1,5 +1,6 @@
 """Sizes are told of the same tables on both engines, whichever relations hold their rows."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,7 +22,7 @@ async def test_every_table_is_measured(database: str) -> None:
     async with open_writer(database, mode="unnest", connections=1, price=as_it_is) as writer:
         await put(writer, list(records(found)))
     await Upkeep(dsn=database, retention=None, clock=lambda: END).round()
-    sizes = {relation.name: relation for relation in await size.relations(database)}
+    sizes = {relation.name: relation for relation in await asyncio.to_thread(size.relations, database)}
     rollups = {rollup.relation for family in FAMILIES for rollup in family.rollups}
     assert {"usage_record", "usage_identity", "usage_label"} | rollups <= sizes.keys()
     assert sizes["usage_record"].rows == sizes["usage_identity"].rows == 300

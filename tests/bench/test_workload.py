@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from bench import otlp
-from bench.records import records
+from bench.records import observations
 from bench.workload import Call, calls, cast
 from usage_graph.observation import Observation
 from usage_graph.processor.cost import Pricing
@@ -16,7 +16,6 @@ from usage_graph.receiver.encoding import JSON, PROTOBUF
 from usage_graph.receiver.request import Request
 from usage_graph.receiver.traces import Call as SpanCall
 from usage_graph.receiver.traces import Decoded
-from usage_graph.usage import UsageRecord
 
 END = datetime(2026, 11, 1, tzinfo=UTC)
 START = END - timedelta(days=30)
@@ -26,13 +25,13 @@ def _calls(seed: str = "s", count: int = 600, *, ordered: bool = False) -> list[
     return calls(seed, count, people=cast(1), start=START, end=END, ordered=ordered)
 
 
-def _processed(request: Request[Decoded]) -> list[UsageRecord]:
+def _processed(request: Request[Decoded]) -> list[Observation]:
     processor, found = Processor(pricing=Pricing()), []
     for decoded in request.parts:
         assert isinstance(decoded, SpanCall)
         observed = processor.observe(*decoded, project=None, now=END)
         assert isinstance(observed, Observation)
-        found.append(observed.record)
+        found.append(observed)
     return found
 
 
@@ -64,13 +63,14 @@ def test_calls_are_in_the_window_and_in_order_if_asked() -> None:
     [(otlp.protobuf, PROTOBUF.decode_traces), (otlp.json, JSON.decode_traces)],
     ids=["protobuf", "json"],
 )
-def test_records_are_those_that_the_server_makes_of_the_spans(
+def test_observations_are_those_that_the_server_makes_of_the_spans(
     encode: Callable[[Sequence[Call]], bytes], decode: Callable[[bytes], Request[Decoded]]
 ) -> None:
     found = _calls()
     assert any(call.failed for call in found)
     assert {call.source for call in found} == {"chat", "agent", "memory", "evaluation"}
-    assert list(records(found)) == _processed(decode(encode(found)))
+    assert list(observations(found)) == _processed(decode(encode(found)))
+    assert [one.response_id is None for one in observations(found)] == [call.failed for call in found]
 
 
 def test_json_is_the_same_request() -> None:

@@ -1,0 +1,1 @@
+"""``python -m bench.peers``: usage-graph beside Phoenix, MLflow and PostGraphile. See README.md."""
