@@ -565,5 +565,7 @@ class ModelReader:
         self.kept_since = kept_since
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[ModelSnapshot]:
+    async def snapshot(
+        self, measures: frozenset[str] = frozenset(), *, alone: bool = False
+    ) -> AsyncIterator[ModelSnapshot]:
         yield ModelSnapshot(tuple(self.stored), self.kept_since, tuple(self.counts), tuple(self.plans))

@@ -1,6 +1,7 @@
 """The composition root: builds the server from its parts, runs it, and takes it down in order."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -104,8 +105,19 @@ async def serve(
         )
         web = await stack.enter_async_context(HttpServer(routes, sockets.all, certificate=certificate, grace=_GRACE))
         stack.push_async_callback(answering.live.stop)
+        _calm_collector()
         print(f"ready {endpoints.http}", flush=True)
         await _until_stopped(stop, web, ready(endpoints) if ready else None)
+
+
+def _calm_collector() -> None:
+    """Have the collector of cyclic garbage look seldom at what requests make, and never at what the program is made of.
+
+    Requests hold thousands of objects until they are answered, hardly any of them in a cycle. To walk them, and now and
+    then all modules, took a tenth of the server's time.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @asynccontextmanager

@@ -90,7 +90,8 @@ def http_app(
     home = Route("/", RedirectResponse("/graphql", 307))
     own = Route("/metrics", _metrics(metrics))
     middleware = _guards(settings, keys)
-    main = Starlette(routes=[home, own, *probes, *otlp, *queries, *files], middleware=middleware)
+    # The first that fits answers: those that are asked most come first.
+    main = Starlette(routes=[*otlp, *queries, home, own, *probes, *files], middleware=middleware)
     if otlp_port is None:
         return Measured(main, metrics=metrics)
     otlp_only = Starlette(routes=[*probes, *otlp], middleware=middleware)
@@ -155,6 +156,40 @@ def _unready(reason: str) -> JSONResponse:
     return JSONResponse({"status": "unavailable", "service": SERVICE, "reason": reason}, 503)
 
 
+class _Joining:
+    """A transport that sends the head of a response together with what follows it at once.
+
+    Each part by itself is a call of the system, and wakes a client that can do nothing yet. A head that nothing follows
+    for now, as that of a stream, is sent as soon as nobody has more to say.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        if self._head is not None:
+            data, self._head = self._head + data, None
+        elif data.startswith(b"HTTP/") and data.endswith(b"\r\n\r\n"):
+            self._head = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def _flush(self) -> None:
+        data, self._head = self._head, None
+        if data is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class _Connection(HttpToolsProtocol):
     """Ends connections that were closed here and whose other side does not take what it was sent before.
 
@@ -162,7 +197,7 @@ class _Connection(HttpToolsProtocol):
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]
+        super().connection_made(_Joining(transport, self.loop))  # type: ignore[arg-type]
         self._look_after = self.loop.call_later(_LINGER, self._look, False)
 
     def _look(self, was_closing: bool) -> None:

@@ -147,7 +147,9 @@ class Store(ModelReader):
     opened = 0
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[ModelSnapshot]:
+    async def snapshot(
+        self, measures: frozenset[str] = frozenset(), *, alone: bool = False
+    ) -> AsyncIterator[ModelSnapshot]:
         self.opened += 1
         async with super().snapshot() as snapshot:
             yield snapshot

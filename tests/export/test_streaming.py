@@ -37,7 +37,9 @@ class Reader:
         self._count = count
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[ModelSnapshot]:
+    async def snapshot(
+        self, measures: frozenset[str] = frozenset(), *, alone: bool = False
+    ) -> AsyncIterator[ModelSnapshot]:
         reader = self
 
         class Streaming(ModelSnapshot):

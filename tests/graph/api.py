@@ -57,7 +57,9 @@ class WatchedReader(ModelReader):
         await asyncio.sleep(0)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[ModelSnapshot]:
+    async def snapshot(
+        self, measures: frozenset[str] = frozenset(), *, alone: bool = False
+    ) -> AsyncIterator[ModelSnapshot]:
         self.opened += 1
         self.open += 1
         try:

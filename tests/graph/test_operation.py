@@ -202,7 +202,7 @@ async def test_an_operation_that_is_cancelled_while_it_is_cancelled_lets_its_sna
 
 
 async def test_a_snapshot_that_cannot_be_opened_is_an_error_of_every_field(api: Api) -> None:
-    def refuse() -> Any:
+    def refuse(*_: object, **__: object) -> Any:
         raise QueryUnavailable("The database is away.")
 
     api.reader.snapshot = refuse  # type: ignore[method-assign]

@@ -18,13 +18,14 @@ from usage_graph.observation import Observation
 from usage_graph.store import copy as copying
 from usage_graph.store import migrate
 from usage_graph.store.arrival import arrive
-from usage_graph.store.cells import HISTOGRAMS, SUMS
+from usage_graph.store.cells import HISTOGRAMS
 from usage_graph.store.connect import Connection
 from usage_graph.store.copy import Copied, Progress, Step
 from usage_graph.store.histograms import histogram_of
 from usage_graph.store.rollup import FAMILIES
 from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query
+from usage_graph.store.sums import ALL
 from usage_graph.store.writer import open_writer
 from usage_graph.usage import UsageRecord
 
@@ -81,7 +82,7 @@ async def rollups(connection: Connection, project: str) -> dict[str, list[tuple[
         for rollup in family.rollups:
             keys = ", ".join(("c.bucket", *(f"c.{column}" for column in sorted(family.columns))))
             rows = await connection.fetch(
-                f"SELECT {keys}, {SUMS}, {histograms} "  # noqa: S608
+                f"SELECT {keys}, {ALL.sql}, {histograms} "  # noqa: S608
                 f"FROM {rollup.relation}($1, '-infinity', 'infinity') AS c GROUP BY {keys}",
                 project,
             )

@@ -25,10 +25,11 @@ from usage_graph.question import (
     Scope,
     StringFilter,
 )
-from usage_graph.store.cells import SUMS, Parameters, cells
+from usage_graph.store.cells import Parameters, cells
 from usage_graph.store.connect import Connection, connect
 from usage_graph.store.pages import list_page
 from usage_graph.store.sql import query
+from usage_graph.store.sums import ALL
 from usage_graph.window import Bucket, Window, boundaries, time_zone
 
 END = datetime(2026, 11, 22, 3, 7, 13, tzinfo=UTC)
@@ -141,7 +142,7 @@ async def test_daily_series_read_records_only_at_the_edges(filled: str, zone: st
         bounds = boundaries(window, Bucket.DAY, time_zone(zone))
         columns = () if by is None else (by.value,)
         inner = cells(Scope("default", START, END), parameters, columns=columns, bounds=bounds)
-        plan = await nodes(connection, query("sum_totals").format(sums=SUMS, cells=inner), parameters.values)
+        plan = await nodes(connection, query("sum_totals").format(sums=ALL.sql, cells=inner), parameters.values)
         assert reads(plan) <= {*ROLLUPS, "usage_record", "usage_mark"}
         # Each edge is less than a quarter of an hour: 15 min = 20.8 records.
         assert rows_read(plan, "usage_record") <= 2 * 21
@@ -163,7 +164,7 @@ async def test_breakdowns_read_the_smallest_family(
     async with connected(filled) as connection:
         parameters = Parameters()
         inner = cells(Scope("default", START, END), parameters, columns=columns)
-        plan = await nodes(connection, query("sum_totals").format(sums=SUMS, cells=inner), parameters.values)
+        plan = await nodes(connection, query("sum_totals").format(sums=ALL.sql, cells=inner), parameters.values)
         assert relation in reads(plan)
         assert rows_read(plan, "usage_record") <= 2 * edge / timedelta(seconds=43.2) + 2
         assert len(chunks_read(plan)) <= 2
@@ -188,7 +189,7 @@ async def test_edges_are_looked_up_whatever_the_server_thinks_of_indexes(filled:
         await connection.execute("SET random_page_cost = 4")
         wanted = Filter(((Dimension.SOURCE, StringFilter(eq="chat")),))
         parameters = Parameters()
-        sql = query("sum_totals").format(sums=SUMS, cells=cells(Scope("default", START, END, wanted), parameters))
+        sql = query("sum_totals").format(sums=ALL.sql, cells=cells(Scope("default", START, END, wanted), parameters))
         plan = await nodes(connection, sql, parameters.values)
         assert rows_read(plan, "usage_record") <= 2 * 21
         assert rows_read(plan, "usage_by_model_15m") <= 2 * 4 * 5
@@ -222,7 +223,7 @@ async def test_a_search_uses_the_trigrams(filled: str) -> None:
     async with connected(filled) as connection:
         scope = Scope("default", START, END, Filter(search="nEEDLE in"))
         parameters = Parameters()
-        sql = query("sum_totals").format(sums=SUMS, cells=cells(scope, parameters))
+        sql = query("sum_totals").format(sums=ALL.sql, cells=cells(scope, parameters))
         plan = await nodes(connection, sql, parameters.values)
         assert {"usage_label_search", "usage_record_label"} <= {node.get("Index Name") for node in plan}
         assert rows_read(plan, "usage_record") <= 5
@@ -277,6 +278,6 @@ def test_statements_name_what_they_do() -> None:
 
     for path in files("usage_graph.store").joinpath("queries").iterdir():
         assert re.fullmatch(
-            r"(add|change|count|create|drop|find|flag|get|keep|list|lock|move|remove|set|stage|store|sum)_[a-z_]+\.sql",
+            r"(add|change|count|create|drop|find|flag|get|guard|keep|list|lock|move|remove|set|stage|store|sum)_[a-z_]+\.sql",
             path.name,
         ), path.name

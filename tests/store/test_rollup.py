@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.model import FINEST
 from usage_graph.errors import BeforeRecords
-from usage_graph.store.rollup import EPOCH, FAMILIES, RECORDS, Piece, Span, choose
+from usage_graph.store.rollup import EPOCH, FAMILIES, RECORDS, SETTLING, Piece, Settled, Span, choose
 
 GRAINS = {rollup.relation: rollup.grain for family in FAMILIES for rollup in family.rollups}
 
@@ -25,6 +25,11 @@ columns_ = st.frozensets(
 )
 
 
+settled_ = st.builds(Settled, st.none() | days, st.lists(days, max_size=4, unique=True).map(tuple))
+GRAIN = re.compile(r"_(\d+)([hd])$")
+"""How the names of rollups that settle say their grain."""
+
+
 def relations(pieces: list[Piece]) -> set[str]:
     return {piece.relation for piece in pieces}
 
@@ -35,6 +40,41 @@ def test_covers_the_window_once(cuts: list[datetime], columns: frozenset[str]) -
     assert spans[0].start == cuts[0]
     assert spans[-1].end == cuts[-1]
     assert all(left.end == right.start for left, right in pairwise(spans))
+
+
+@given(windows, columns_, st.none() | days, settled_)
+def test_covers_the_window_once_where_some_is_settled_and_some_is_subtracted(
+    cuts: list[datetime], columns: frozenset[str], kept_since: datetime | None, settled: Settled
+) -> None:
+    try:
+        pieces = choose(columns, cuts, kept_since, settled, subtracting=True)
+    except BeforeRecords:
+        return
+    changes: dict[datetime, int] = {}
+    for piece in pieces:
+        for start, end in piece.spans:
+            sign = -1 if piece.negative else 1
+            changes[start] = changes.get(start, 0) + sign
+            changes[end] = changes.get(end, 0) - sign
+            assert not piece.negative or (piece.relation == RECORDS and (kept_since is None or start >= kept_since))
+    assert {at: change for at, change in changes.items() if change} == {cuts[0]: 1, cuts[-1]: -1}
+
+
+@given(cuts_, columns_, settled_)
+def test_only_settled_buckets_are_read_of_rollups_that_settle(
+    cuts: list[datetime], columns: frozenset[str], settled: Settled
+) -> None:
+    for piece in choose(columns, cuts, None, settled):
+        if piece.relation not in SETTLING:
+            continue
+        match = GRAIN.search(piece.relation)
+        assert match is not None
+        grain = timedelta(**{{"h": "hours", "d": "days"}[match[2]]: int(match[1])})
+        for start, end in piece.spans:
+            assert (start - EPOCH) % grain == (end - EPOCH) % grain == timedelta()
+            assert settled.until is not None
+            assert end <= settled.until
+            assert not any(start <= day < end for day in settled.unsettled)
 
 
 @given(cuts_, columns_)

@@ -10,6 +10,8 @@ cursors     cursors and global ids: opaque texts
 types, enums, scalars, inputs      the vocabulary
 fields      the typed field decorator
 operation   what the fields of one operation share: one instant, one snapshot, each question once
+execution   how an operation is executed: by its plan, or by the plain executor
+plan        queries as functions, made once for each document; arguments and leaves, what goes in and comes out
 limits      what is refused before it runs
 cost        what an operation costs, estimated before it runs; weights, field by field; budget, who pays
 mutation    what an admin can change; changes, its inputs; belongings, what there is; administration, the store's side

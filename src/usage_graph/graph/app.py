@@ -42,7 +42,7 @@ def routes(
     )
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]  # the endpoint answers those it does not take in its own format
     return [
+        Route("/graphql", endpoint, methods=methods),
         Mount("/graphql/static", graphiql.assets()),
-        Route("/graphql", endpoint.respond, methods=methods),
         WebSocketRoute("/graphql", Sockets(live=live, answers=endpoint.answers).serve),
     ]

@@ -15,6 +15,7 @@ import msgspec
 import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
@@ -27,11 +28,11 @@ from usage_graph.graph import failures, graphiql, live_sse
 from usage_graph.graph.administration import Administration
 from usage_graph.graph.budget import Budget, Budgets
 from usage_graph.graph.disconnect import unless_disconnected
+from usage_graph.graph.execution import execute
 from usage_graph.graph.limits import operation_type
 from usage_graph.graph.live import Answer, Live
 from usage_graph.graph.operation import Operation, Reader
 from usage_graph.graph.request import Asked
-from usage_graph.graph.schema import schema
 from usage_graph.project import DEFAULT_PROJECT, PROJECT_HEADER, project_in
 
 MAX_BODY = 2**20
@@ -84,6 +85,11 @@ class Endpoint:
         self._budgets = budgets
         self._administration = administration
         self._live = live
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        response = await self.respond(Request(scope, receive))
+        await response(scope, receive, send)
 
     async def respond(self, request: Request) -> Response:
         """Never raises: what goes wrong is in the response."""
@@ -167,13 +173,7 @@ class Endpoint:
         self, asked: Asked, project: str, grant: Grant, budget: Budget, allowed: Sequence[OperationType]
     ) -> ExecutionResult:
         async with self._operation(asked, project, grant, budget) as operation:
-            return await schema.execute(
-                asked.query,
-                variable_values=asked.variables,
-                context_value=operation,
-                operation_name=operation.name,
-                allowed_operation_types=allowed,
-            )
+            return await execute(asked, operation, allowed)
 
 
 def _project(request: Request) -> str:
@@ -230,4 +230,4 @@ def _decoded(decode: Callable[[], T]) -> T:
 
 
 def _response(answer: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(answer), status, headers, media_type)
+    return Response(orjson.dumps(answer, option=orjson.OPT_UTC_Z), status, headers, media_type)

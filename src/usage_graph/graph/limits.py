@@ -11,17 +11,20 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
     get_operation_ast,
     parse,
+    specified_rules,
 )
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
 from usage_graph.errors import LimitExceeded
+from usage_graph.graph.measures import measures_of
 
 MAX_CHARACTERS = 32_000
 MAX_TOKENS = 2_000
@@ -112,6 +115,7 @@ class _Checked:
     document: DocumentNode
     operations: int
     refusal: GraphQLError | None
+    measures: frozenset[str]
     errors: list[GraphQLError] | None = None
     """What validation found; ``None`` until it ran."""
 
@@ -128,7 +132,7 @@ def _checked(text: str) -> _Checked:
             raise _refusal(f"A document may have {MAX_TOKENS} tokens: ask for less at once.") from None
         raise
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    return _Checked(document, len(operations), _excess(document, operations))
+    return _Checked(document, len(operations), _excess(document, operations), measures_of(document))
 
 
 class CheckedDocuments(SchemaExtension):
@@ -149,15 +153,31 @@ class CheckedDocuments(SchemaExtension):
         if self._found.refusal is not None:
             raise self._found.refusal
         context.graphql_document = self._found.document
+        context.context.selects(self._found.measures)
         yield
 
     def on_validate(self) -> Iterator[None]:
         context = self.execution_context
-        if self._found.errors is None:
-            found = validate_document(context.schema._schema, self._found.document, context.validation_rules)
-            self._found.errors = [_readable(error) for error in found]
-        context.pre_execution_errors = self._found.errors
+        context.pre_execution_errors = _errors(context.schema._schema, self._found)
         yield
+
+
+def _errors(schema: GraphQLSchema, checked: _Checked) -> list[GraphQLError]:
+    """What is wrong with a document that could be read."""
+    if checked.errors is None:
+        found = validate_document(schema, checked.document, tuple(specified_rules))
+        checked.errors = [_readable(error) for error in found]
+    return checked.errors
+
+
+def valid_document(text: str, schema: GraphQLSchema, *, only: bool) -> DocumentNode | None:
+    """The document, where it can run; ``only``: and where it has just one operation."""
+    try:
+        found = _checked(text)
+    except GraphQLError:
+        return None
+    refused = found.refusal is not None or (only and found.operations > 1)
+    return None if refused or _errors(schema, found) else found.document
 
 
 def operation_type(text: str, name: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +15,7 @@ from usage_graph.grant import Access, Grant
 from usage_graph.graph.administration import Administration
 from usage_graph.graph.attributes import check_declared
 from usage_graph.graph.budget import Budget
+from usage_graph.graph.measures import EVERY
 from usage_graph.health import IngestHealth
 from usage_graph.question import (
     Breakdown,
@@ -114,12 +115,15 @@ class Snapshot(Protocol):
 
 
 class Reader(Protocol):
-    """What the graph needs of the store.
+    """What the graph needs of the store. In a snapshot only ``measures`` need be summed; the default is all of them.
+    To one that is ``alone`` no more than one question will be put.
 
     A snapshot may be entered in one task and left in another, so it must not hold a cancel scope across its body.
     """
 
-    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]: ...
+    def snapshot(
+        self, measures: frozenset[str] = ..., *, alone: bool = ...
+    ) -> AbstractAsyncContextManager[Snapshot]: ...
 
 
 class Operation:
@@ -147,20 +151,22 @@ class Operation:
         self.declared = declared
         self.budget = budget or Budget()
         self.name = name
+        self.measures = EVERY
         self._administration = administration
         self._reader = reader
         self._entries = 0
-        self._stack = AsyncExitStack()
+        self._alone = self._in_turn = False
+        self._opened: AbstractAsyncContextManager[Snapshot] | None = None
+        self._snapshot: Snapshot | None = None
         self._opening: asyncio.Task[Snapshot] | None = None
-        self._asked: dict[object, asyncio.Task[Any]] = {}
+        self._asked: dict[object, asyncio.Future[Any]] = {}
 
     def renewed(self, now: datetime) -> "Operation":
         """Another one of the same caller, at the instant ``now``: nothing is asked in it yet."""
         other = copy(self)
         other.now = now
         other._entries = 0
-        other._stack = AsyncExitStack()
-        other._opening = None
+        other._opened = other._snapshot = other._opening = None
         other._asked = {}
         return other
 
@@ -170,15 +176,31 @@ class Operation:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        tasks = [*self._asked.values()]
+        tasks: list[asyncio.Future[Any]] = [task for task in self._asked.values() if not task.done()]
         if self._opening is not None:
             tasks.append(self._opening)
         for task in tasks:
             task.cancel()
         try:
-            await asyncio.gather(*tasks, return_exceptions=True)
+            if tasks:
+                await asyncio.gather(*tasks, return_exceptions=True)
         finally:  # also where the operation is cancelled once more meanwhile
-            await self._stack.aclose()
+            if self._opened is not None:
+                await self._opened.__aexit__(None, None, None)
+
+    def selects(self, measures: frozenset[str]) -> None:
+        """Says which sums the document can ask for: no others are made."""
+        self.measures = measures
+
+    def expects(self, *, alone: bool, in_turn: bool) -> None:
+        """Says what will be asked: at most one question where it is ``alone``; ``in_turn``: never two at once."""
+        self._alone = alone
+        self._in_turn = in_turn
+
+    def again(self) -> None:
+        """Begin again, whatever went wrong: what was asked is not asked again, and nothing is expected any more."""
+        self._entries = 0
+        self._alone = self._in_turn = False
 
     def scope(self, start: datetime, end: datetime, filter_: Filter = _EVERYTHING) -> Scope:
         """What a question about ``[start, end)`` is about: the caller's project, and of it what the caller may see.
@@ -220,15 +242,39 @@ class Operation:
         key = (question.__name__, args, tuple(sorted(kwargs.items())))
         task = self._asked.get(key)
         if task is None:
+            if self._in_turn:
+                return cast(R, await self._ask_in_turn(key, question.__name__, args, kwargs))
             task = self._asked[key] = asyncio.create_task(self._put(question.__name__, args, kwargs))
         # Shielded: fields that share the answer must not cancel it for one another.
         return cast(R, await asyncio.shield(task))
 
+    async def _ask_in_turn(self, key: object, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        """Without a task: whoever asks waits for it, and nobody else does."""
+        asked = self._asked[key] = asyncio.get_running_loop().create_future()
+        try:
+            answer = await self._put(method, args, kwargs)
+        except Exception as error:
+            asked.set_exception(error)
+            asked.exception()  # seen: who asks again is told, or nobody
+            raise
+        except BaseException:
+            asked.cancel()
+            raise
+        asked.set_result(answer)
+        return answer
+
     async def _put(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._open())
-        snapshot = await asyncio.shield(self._opening)
-        return await getattr(snapshot, method)(*args, **kwargs)
+        if self._snapshot is None:
+            if self._in_turn:
+                await self._open()
+            else:
+                if self._opening is None:
+                    self._opening = asyncio.create_task(self._open())
+                await asyncio.shield(self._opening)
+        return await getattr(self._snapshot, method)(*args, **kwargs)
 
     async def _open(self) -> Snapshot:
-        return await self._stack.enter_async_context(self._reader.snapshot())
+        opened = self._reader.snapshot(self.measures, alone=self._alone)
+        self._snapshot = await opened.__aenter__()
+        self._opened = opened
+        return self._snapshot

@@ -14,18 +14,22 @@ as long as its client reads. How much that is shows only afterwards, so each pay
 
 
 class Asked(NamedTuple):
-    """A field as it was asked: its arguments, with defaults, and the window that it is about."""
+    """A field as it was asked: its arguments, with defaults, and the window that it is about (see ``Weight``)."""
 
     arguments: Mapping[str, Any]
     window: Window | None
 
 
 class Weight(NamedTuple):
-    """``points`` of the field itself, besides the ``entries`` that it may answer with. ``why`` it is so many."""
+    """``points`` of the field itself, besides the ``entries`` that it may answer with. ``why`` it is so many.
+
+    ``by_window``: the entries depend on the window, too; else that is not looked at.
+    """
 
     why: str
     points: int = 0
     entries: Callable[[Asked], int] | None = None
+    by_window: bool = False
 
 
 def _first(asked: Asked) -> int:
@@ -66,7 +70,7 @@ WEIGHTS = {
     "Usage.freshness": Weight("one question", QUESTION),
     "Usage.totals": Weight("one question, one row", QUESTION),
     "Usage.credits": Weight("several questions, whose rows are added up in the store", 4 * QUESTION),
-    "Usage.series": Weight("one question, a row for each point and group", QUESTION, _points),
+    "Usage.series": Weight("one question, a row for each point and group", QUESTION, _points, by_window=True),
     "Usage.breakdown": Weight("one question, a row for each group", QUESTION, _compared),
     "Usage.dimensionValues": Weight("one question, a row for each value", QUESTION, _first),
     "Usage.previous": Weight("the totals of two windows", 2 * QUESTION),

@@ -1,16 +1,16 @@
 """Sums per value of one or two dimensions: the statements, and what their rows come to. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 import asyncpg
 
 from usage_graph.question import Breakdown, By, Dimension, Group, Scope
-from usage_graph.store.cells import SUMS, WEIGHT, Parameters, cells, matching_prefix
+from usage_graph.store.cells import Parameters, cells, matching_prefix
 from usage_graph.store.histograms import NO_TIMES, Times
-from usage_graph.store.rows import totals_of
+from usage_graph.store.rollup import Standing
 from usage_graph.store.sql import query
+from usage_graph.store.sums import Sums, weight
 from usage_graph.usage import Metric, Totals, sum_of
 
 Pair = tuple[str | None, str | None]
@@ -48,34 +48,34 @@ def split_by(by: Sequence[By]) -> Split:
 
 
 def rank_groups(
-    scope: Scope, by: Sequence[By], *, metric: Metric, first: int, kept_since: datetime | None
+    scope: Scope, by: Sequence[By], *, sums: Sums, metric: Metric, first: int, standing: Standing
 ) -> Statement:
     """Asks for the ``first`` groups by ``metric``, ties by key, and for the rest."""
     parameters = Parameters()
     sql = query("sum_breakdown").format(
-        sums=SUMS,
+        sums=sums.sql,
         **_keys(by),
-        weight=WEIGHT[metric].format(over=""),
+        weight=weight(metric),
         first=parameters.add(first),
-        cells=_cells(scope, by, parameters, kept_since),
+        cells=_cells(scope, by, sums, parameters, standing),
     )
     return Statement(sql, parameters.values)
 
 
-def sum_groups(scope: Scope, by: Sequence[By], groups: Sequence[Pair], *, kept_since: datetime | None) -> Statement:
+def sum_groups(scope: Scope, by: Sequence[By], groups: Sequence[Pair], *, sums: Sums, standing: Standing) -> Statement:
     """Asks for the sums of ``groups``, and of all others as one."""
     parameters = Parameters()
     sql = query("sum_groups").format(
-        sums=SUMS,
+        sums=sums.sql,
         **_keys(by),
         keys=parameters.add([key for key, _ in groups]),
         then_keys=parameters.add([then for _, then in groups]),
-        cells=_cells(scope, by, parameters, kept_since),
+        cells=_cells(scope, by, sums, parameters, standing),
     )
     return Statement(sql, parameters.values)
 
 
-def list_values(scope: Scope, by: By, *, prefix: str, first: int, kept_since: datetime | None) -> Statement | None:
+def list_values(scope: Scope, by: By, *, prefix: str, first: int, standing: Standing) -> Statement | None:
     """Asks for the values that begin with ``prefix``; ``None`` where none can."""
     parameters = Parameters()
     begins = matching_prefix("c.key", prefix, parameters)
@@ -88,7 +88,8 @@ def list_values(scope: Scope, by: By, *, prefix: str, first: int, kept_since: da
         columns=split.columns,
         attributes=split.attributes,
         measures=("calls",),
-        kept_since=kept_since,
+        kept_since=standing.kept_since,
+        settled=standing.settled,
     )
     sql = query("sum_values").format(key=split.names[0], begins=begins, first=parameters.add(first), cells=inner)
     return Statement(sql, parameters.values)
@@ -99,13 +100,23 @@ def _keys(by: Sequence[By]) -> dict[str, str]:
     return {"key": f"c.{first}", "then": f"c.{then[0]}" if then else "NULL::text"}
 
 
-def _cells(scope: Scope, by: Sequence[By], parameters: Parameters, kept_since: datetime | None) -> str:
+def _cells(scope: Scope, by: Sequence[By], sums: Sums, parameters: Parameters, standing: Standing) -> str:
     split = split_by(by)
-    return cells(scope, parameters, columns=split.columns, attributes=split.attributes, kept_since=kept_since)
+    return cells(
+        scope,
+        parameters,
+        columns=split.columns,
+        attributes=split.attributes,
+        measures=sums.measures,
+        kept_since=standing.kept_since,
+        settled=standing.settled,
+        subtracting=True,
+    )
 
 
 def breakdown_of(
     rows: Sequence[asyncpg.Record],
+    sums: Sums,
     metric: Metric,
     previously: Sequence[asyncpg.Record] | None = None,
     times: Times = NO_TIMES,
@@ -113,12 +124,13 @@ def breakdown_of(
 ) -> Breakdown:
     """What ``rank_groups`` found, and ``sum_groups`` of these groups in another window; with the times of both."""
     found = [
-        (row["rank"], (row["key"], row["then_key"]), times.added_to(totals_of(row), rank=row["rank"])) for row in rows
+        (row["rank"], (row["key"], row["then_key"]), times.added_to(sums.totals_of(row), rank=row["rank"]))
+        for row in rows
     ]
     before = (
         None
         if previously is None
-        else {row["rank"]: previous_times.added_to(totals_of(row), rank=row["rank"]) for row in previously}
+        else {row["rank"]: previous_times.added_to(sums.totals_of(row), rank=row["rank"]) for row in previously}
     )
     if before and None in before and not any(rank is None for rank, _, _ in found):
         found.append((None, (None, None), Totals()))

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from usage_graph.question import Dimension, Filter, Scope, StringFilter
-from usage_graph.store.rollup import RECORDS, Piece, choose
-from usage_graph.usage import SUMMED, CallStatus, Metric
+from usage_graph.store.rollup import RECORDS, SETTLING, UNSETTLED, Piece, Settled, choose
+from usage_graph.usage import SUMMED, CallStatus
 
 _MODEL = "coalesce(r.response_model, r.request_model)"
 
@@ -54,29 +54,6 @@ one to a class, or with null nothing."""
 
 HISTOGRAMS = ("durations", "first_tokens")
 """Those measures that are arrays of entries, class * 2^40 + calls (``usage_histogram`` in ``sql/``)."""
-
-_NUMERIC = "credits_nano"
-"""A credit may be as small as a token is: sums of 1e-9 credits can leave 64 bits. All others fit (``usage``)."""
-
-SUMS = ", ".join(
-    f"coalesce(sum(c.{measure}), 0) AS {measure}" if measure == _NUMERIC else f"usage_sum(c.{measure}) AS {measure}"
-    for measure in SUMMED
-)
-"""Sums in the order of ``Totals``."""
-
-WEIGHT = {
-    Metric.COST: (
-        "CASE WHEN usage_sum(c.calls) {over} > usage_sum(c.unpriced_calls) {over} "
-        "THEN usage_sum(c.cost_nano) {over} END"
-    ),
-    Metric.TOKENS: "usage_sum(c.input_tokens) {over} + usage_sum(c.output_tokens) {over}",
-    Metric.INPUT_TOKENS: "usage_sum(c.input_tokens) {over}",
-    Metric.OUTPUT_TOKENS: "usage_sum(c.output_tokens) {over}",
-    Metric.CALLS: "usage_sum(c.calls) {over}",
-    Metric.CREDITS: "sum(c.credits_nano) {over}",
-    Metric.DURATION: "usage_sum(c.duration_us) {over}",
-}
-"""What groups are ranked by; ``{over}`` is empty or a window."""
 
 _FEW = 4
 
@@ -215,13 +192,17 @@ def cells(
     measures: Sequence[str] = SUMMED,
     bounds: Sequence[datetime] = (),
     kept_since: datetime | None = None,
+    settled: Settled = UNSETTLED,
+    subtracting: bool = False,
 ) -> str:
     """A query of ``at``, ``columns`` and ``measures``: rows whose sums are those of the scope's calls.
 
     The values of ``attributes``, which are keys of declared ones, are the columns ``attribute_1`` and so on.
 
     No row stands for calls on both sides of any of ``bounds``, so that they can be told apart by ``at``. No record
-    from before ``kept_since`` is read.
+    from before ``kept_since`` is read, and of rollups that settle what is ``settled``: they have no histograms.
+
+    ``subtracting``: some rows are less than nothing, sums may be of no calls at all, and ``at`` says nothing.
 
     Raises:
         BeforeRecords: without these there is no such query.
@@ -235,7 +216,8 @@ def cells(
     if scope.start >= scope.end:
         cuts = [scope.start, scope.start]
     project = parameters.add(scope.project)
-    pieces = [part for piece in choose(frozenset(needed), cuts, kept_since) for part in _planned_apart(piece)]
+    chosen = choose(frozenset(needed), cuts, kept_since, settled, subtracting=subtracting)
+    pieces = [part for piece in chosen for part in _planned_apart(piece)]
     apart = [
         f"{attribute_in_records(parameters.add(key))} AS attribute_{number}" for number, key in enumerate(attributes, 1)
     ]
@@ -250,7 +232,7 @@ def _planned_apart(piece: Piece) -> Iterable[Piece]:
     longer than reading the few that are meant.
     """
     if piece.relation == RECORDS and len(piece.spans) <= _FEW:
-        return [Piece(piece.relation, (span,)) for span in piece.spans]
+        return [Piece(piece.relation, (span,), piece.negative) for span in piece.spans]
     return [piece]
 
 
@@ -269,7 +251,8 @@ def _piece(
     if of_records:
         selected += [f"{in_records(column)} AS {column}" for column in columns]
         selected += attributes
-        selected += [f"{_amount(measure)} AS {measure}" for measure in measures]
+        sign = "-" if piece.negative else ""
+        selected += [f"{sign}{_amount(measure)} AS {measure}" for measure in measures]
     else:
         selected += [f"r.{name}" for name in (*columns, *measures)]
     if len(piece.spans) == 1:
@@ -277,7 +260,7 @@ def _piece(
     else:
         start, end = "span.start", "span.stop"
     where = conditions(scope.filter, parameters, project=project, of_records=of_records)
-    if of_records:
+    if of_records or piece.relation in SETTLING:
         source = piece.relation
         within = [f"{at} >= {start}", f"{at} < {end}"]
         if len(piece.spans) > 1:

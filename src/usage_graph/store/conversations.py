@@ -18,13 +18,14 @@ from usage_graph.conversations import (
     ConversationRequest,
 )
 from usage_graph.question import Direction, Filter, Scope
-from usage_graph.store.cells import SUMS, Parameters, cells, conditions, containing, in_records
+from usage_graph.store.cells import Parameters, cells, conditions, containing, in_records
 from usage_graph.store.connect import Connection
 from usage_graph.store.keyset import Page, cut, keep, standing
 from usage_graph.store.past import batches
-from usage_graph.store.rows import totals_of
+from usage_graph.store.rollup import UNSETTLED, Settled
 from usage_graph.store.sql import query
-from usage_graph.usage import EPOCH, SUMMED
+from usage_graph.store.sums import Sums
+from usage_graph.usage import EPOCH
 
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
 
@@ -48,6 +49,14 @@ _VALUE = {
     ConversationField.FAILED_CALLS: "c.failed_calls",
     ConversationField.MODELS: "coalesce(cardinality(k.models), 0)",
 }
+_READ = {
+    ConversationField.CALLS: ("calls",),
+    ConversationField.TOKENS: ("input_tokens", "output_tokens"),
+    ConversationField.CREDITS: ("credits_nano",),
+    ConversationField.COST: ("calls", "unpriced_calls", "cost_nano"),
+    ConversationField.FAILED_CALLS: ("failed_calls",),
+}
+"""The measures that such a value is made of."""
 _SEARCHED = ("c.conversation", "k.title", "k.agent", "k.user_id")
 _SKIPPED = 1
 """Columns of a row before those of a ``Conversation``."""
@@ -62,23 +71,29 @@ async def read_conversations(
     request: ConversationRequest,
     search: str | None,
     kept_since: datetime | None,
+    sums: Sums,
+    settled: Settled,
 ) -> ConversationPage:
     """One page of the conversations with calls in ``scope``.
 
     Raises:
         BeforeRecords: their sums cannot be told without records that are gone.
     """
-    page = list_conversations(scope, order, request, search, kept_since)
+    # What they are ordered by is in their cursors, too.
+    sums = sums.and_of(measures=_READ.get(order.field, ()))
+    page = list_conversations(scope, order, request, search, kept_since, sums, settled)
     rows = await fetch(page.sql, *page.values)
-    found = [conversation_of(row) for row in rows if row["conversation"] is not None]
+    found = [conversation_of(row, sums) for row in rows if row["conversation"] is not None]
     return ConversationPage(*keep(found, page, beyond=rows[0]["beyond"]))
 
 
-async def count_conversations(fetch: Fetch, scope: Scope, search: str | None, kept_since: datetime | None) -> int:
+async def count_conversations(
+    fetch: Fetch, scope: Scope, search: str | None, kept_since: datetime | None, settled: Settled = UNSETTLED
+) -> int:
     """How many conversations have calls in ``scope``. Raises as ``read_conversations`` does."""
     parameters = Parameters()
     sql = query("count_conversations").format(
-        cells=cells(scope, parameters, columns=("conversation",), measures=(), kept_since=kept_since),
+        cells=cells(scope, parameters, columns=("conversation",), measures=(), kept_since=kept_since, settled=settled),
         known=_known(scope, parameters, kept_since),
         searched=_searched(search, parameters),
     )
@@ -86,9 +101,9 @@ async def count_conversations(fetch: Fetch, scope: Scope, search: str | None, ke
     return int(count)
 
 
-def conversation_of(row: asyncpg.Record) -> Conversation:
+def conversation_of(row: asyncpg.Record, sums: Sums) -> Conversation:
     *known, models = tuple(row)[_SKIPPED : _SKIPPED + _OWN]
-    return Conversation._make((*known, tuple(models), totals_of(row)))
+    return Conversation._make((*known, tuple(models), sums.totals_of(row)))
 
 
 def list_conversations(
@@ -97,8 +112,10 @@ def list_conversations(
     request: ConversationRequest,
     search: str | None,
     kept_since: datetime | None,
+    sums: Sums,
+    settled: Settled = UNSETTLED,
 ) -> Page:
-    """The statement that reads ``request``."""
+    """The statement that reads ``request``, with ``sums``, which hold what ``order`` is by."""
     parameters = Parameters()
     ascending = order.direction is Direction.ASC
     reading = cut(request.first, request.last, ascending=ascending)
@@ -119,9 +136,11 @@ def list_conversations(
         outside = side(start, later=reading.backwards, inclusive=True)
         beyond = f"EXISTS (SELECT FROM listed AS c WHERE {outside})"
     sql = query("list_conversations").format(
-        sums=SUMS,
-        measures=", ".join(f"page.{measure}" for measure in SUMMED),
-        cells=cells(scope, parameters, columns=("conversation",), kept_since=kept_since),
+        sums=sums.sql,
+        measures=sums.columns("page"),
+        cells=cells(
+            scope, parameters, columns=("conversation",), measures=sums.measures, kept_since=kept_since, settled=settled
+        ),
         known=_known(scope, parameters, kept_since),
         searched=_searched(search, parameters),
         value=_VALUE[order.field],

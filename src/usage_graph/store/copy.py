@@ -18,7 +18,6 @@ import asyncpg
 from usage_graph.config import WriteMode
 from usage_graph.errors import CopyError, MigrationError
 from usage_graph.store import migrate
-from usage_graph.store.cells import SUMS
 from usage_graph.store.changing import change, move_calls
 from usage_graph.store.connect import UNREACHABLE, Connection, connect
 from usage_graph.store.conversations import carry_conversations
@@ -31,8 +30,9 @@ from usage_graph.store.prices import carry_prices
 from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query
 from usage_graph.store.stage import stage
+from usage_graph.store.sums import ALL
 from usage_graph.store.upkeep import Upkeep
-from usage_graph.usage import EPOCH, SUMMED, Totals, UsageRecord
+from usage_graph.usage import EPOCH, Totals, UsageRecord
 
 _BATCH = 5_000
 """Records of one transaction."""
@@ -177,7 +177,7 @@ async def _days(connection: Connection, since: datetime | None, projects: Sequen
     """What the database holds from ``since`` on, of all projects or of ``projects``."""
     if projects is None:
         projects = [project for (project,) in await connection.fetch(query("list_projects"))]
-    sql = query("sum_days").format(sums=SUMS, measures=", ".join(f"day.{measure}" for measure in SUMMED))
+    sql = query("sum_days").format(sums=ALL.sql, measures=ALL.columns("day"))
     return {
         (day, project): _Day(identities, Totals.of_sums(sums))
         for project in projects

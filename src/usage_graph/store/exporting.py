@@ -18,6 +18,7 @@ from usage_graph.store.conversations import conversation_of, list_conversations
 from usage_graph.store.pages import COLUMNS
 from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query
+from usage_graph.store.sums import ALL
 from usage_graph.usage import UsageRecord
 
 PORTION = 1_000
@@ -72,12 +73,12 @@ async def stream_conversations(
         BeforeRecords: their sums cannot be told without records that are gone.
     """
     order = ConversationOrder(ConversationField.STARTED_AT, Direction.ASC)
-    page = list_conversations(scope, order, ConversationRequest(first=_ALL), search, kept_since)
+    page = list_conversations(scope, order, ConversationRequest(first=_ALL), search, kept_since, ALL)
     async with turn():
         cursor = await connection.cursor(page.sql, *page.values)
     while rows := await _fetched(cursor, turn):
         # Where there is none, a row of nulls says so.
-        yield [conversation_of(row) for row in rows if row["conversation"] is not None]
+        yield [conversation_of(row, ALL) for row in rows if row["conversation"] is not None]
 
 
 async def _fetched(cursor: "asyncpg.cursor.Cursor[asyncpg.Record]", turn: Turn) -> list[asyncpg.Record]:

@@ -1,12 +1,15 @@
 """Keyset pages of records: the condition and order of one page, as SQL fragments. Pure."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from usage_graph.question import Direction, PageRequest, RecordField, RecordKey, RecordOrder, Scope
 from usage_graph.store.cells import Parameters, conditions
 from usage_graph.store.keyset import Page, cut, standing
 from usage_graph.store.sql import query
 from usage_graph.usage import EPOCH, UsageRecord
+
+_MICROSECOND = timedelta(microseconds=1)
 
 COLUMNS = ", ".join(f"r.{field}" for field in UsageRecord._fields)
 
@@ -31,36 +34,43 @@ def list_page(scope: Scope, order: RecordOrder, request: PageRequest) -> Page:
         request.first, request.last, ascending=order.direction is Direction.ASC
     )
     project = parameters.add(scope.project)
-    where = [
-        f"r.project = {project}::text",
-        f"r.started_at >= {parameters.add(scope.start)}::timestamptz",
-        f"r.started_at < {parameters.add(scope.end)}::timestamptz",
-        *conditions(scope.filter, parameters, project=project, of_records=True),
-    ]
-    value = _VALUE[order.field]
-    inside = list(where)
-    if request.after is not None:
-        inside.append(_beyond(order, request.after, parameters, later=True))
-    if request.before is not None:
-        inside.append(_beyond(order, request.before, parameters, later=False))
+    met = conditions(scope.filter, parameters, project=project, of_records=True)
+    by_time = order.field is RecordField.STARTED_AT
 
+    def where(*sides: _Side) -> str:
+        start, end = scope.start, scope.end
+        for key, later, _ in sides if by_time else ():
+            # A scan of the primary key begins where the window does, unless the key's own time is said by itself.
+            if later is (order.direction is Direction.ASC):
+                start = max(start, _time_of(key))
+            else:
+                end = min(end, _time_of(key) + _MICROSECOND)
+        within = [
+            f"r.project = {project}::text",
+            f"r.started_at >= {parameters.add(start)}::timestamptz",
+            f"r.started_at < {parameters.add(end)}::timestamptz",
+        ]
+        return " AND ".join([*within, *met, *(_standing(order, side, parameters) for side in sides)])
+
+    value = _VALUE[order.field]
     # Is there anything on the far side of the cursor that the page starts from?
-    start = request.before if backwards else request.after
+    from_ = request.before if backwards else request.after
     beyond = "false"
-    if start is not None:
-        outside = _beyond(order, start, parameters, later=backwards, inclusive=True)
+    if from_ is not None:
         # Asked for the nearest, not for any: EXISTS alone may read half the table from its wrong end.
-        nearest = f"ORDER BY {_by_time(not ascending)}" if order.field is RecordField.STARTED_AT else ""
-        found = f"SELECT true FROM usage_record AS r WHERE {' AND '.join([*where, outside])} {nearest} LIMIT 1"  # noqa: S608 (closed fragments)
+        nearest = f"ORDER BY {_by_time(not ascending)}" if by_time else ""
+        outside = where(_Side(from_, later=backwards, inclusive=True))
+        found = f"SELECT true FROM usage_record AS r WHERE {outside} {nearest} LIMIT 1"  # noqa: S608 (closed fragments)
         beyond = f"coalesce(({found}), false)"
+    keys = ((request.after, True), (request.before, False))
     return Page(
         sql=query("list_records").format(
             beyond=beyond,
             columns=COLUMNS,
             value=value,
-            where=" AND ".join(inside),
+            where=where(*(_Side(key, later) for key, later in keys if key is not None)),
             # Without the nulls clause the primary key serves the order; no other field is indexed.
-            order=_by_time(ascending) if order.field is RecordField.STARTED_AT else f"{value} {way}, r.id {way}",
+            order=_by_time(ascending) if by_time else f"{value} {way}, r.id {way}",
             page_order=f"page.value {way}, page.id {way}",
             limit=parameters.add(limit + 1),
         ),
@@ -71,17 +81,30 @@ def list_page(scope: Scope, order: RecordOrder, request: PageRequest) -> Page:
     )
 
 
+class _Side(NamedTuple):
+    """Records that stand after ``key``, or before it (or at it)."""
+
+    key: RecordKey
+    later: bool
+    inclusive: bool = False
+
+
 def _by_time(ascending: bool) -> str:
     return "r.started_at, r.id" if ascending else "r.started_at DESC, r.id DESC"
 
 
-def _beyond(order: RecordOrder, key: RecordKey, parameters: Parameters, *, later: bool, inclusive: bool = False) -> str:
-    """The condition of standing after ``key`` in ``order``, or before it (or at it); unknown values stand last."""
+def _time_of(key: RecordKey) -> datetime:
+    """Where ``key`` stands in an order by time, which is never unknown."""
+    return EPOCH + timedelta(microseconds=key.value or 0)
+
+
+def _standing(order: RecordOrder, side: _Side, parameters: Parameters) -> str:
+    """The condition of standing on ``side`` of its key in ``order``; unknown values stand last."""
+    key, later, inclusive = side
     id_ = f"{parameters.add(key.id)}::bigint"
     ascending = order.direction is Direction.ASC
-    if order.field is RecordField.STARTED_AT:  # which is never unknown, and indexed
+    if order.field is RecordField.STARTED_AT:
         compare = (">" if ascending is later else "<") + ("=" if inclusive else "")
-        at = EPOCH + timedelta(microseconds=key.value or 0)
-        return f"((r.started_at, r.id) {compare} ({parameters.add(at)}::timestamptz, {id_}))"
+        return f"((r.started_at, r.id) {compare} ({parameters.add(_time_of(key))}::timestamptz, {id_}))"
     value = None if key.value is None else f"{parameters.add(key.value)}::bigint"
     return standing(_VALUE[order.field], "r.id", value, id_, ascending=ascending, later=later, inclusive=inclusive)

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from usage_graph.errors import CopyError
-from usage_graph.store.cells import HISTOGRAMS, MEASURES, SUMS
+from usage_graph.store.cells import HISTOGRAMS, MEASURES
 from usage_graph.store.connect import Connection
 from usage_graph.store.rollup import FAMILIES, Family
 from usage_graph.store.sql import query
+from usage_graph.store.sums import ALL
 from usage_graph.usage import Totals
 
 _BATCH = 5_000
@@ -23,7 +24,7 @@ async def past_of(connection: Connection, before: datetime) -> Past:
     """What the rollups hold of the time before ``before``, as of their last refresh."""
     found: dict[str, dict[str, Sequence[int]]] = {}
     for _, rollup in _rollups():
-        rows = await connection.fetch(query("sum_past").format(rollup=rollup, sums=SUMS), before)
+        rows = await connection.fetch(query("sum_past").format(rollup=rollup, sums=ALL.sql), before)
         found[rollup] = {project: sums for project, *sums in rows}
     return found
 
@@ -55,6 +56,8 @@ async def carry_past(source: Connection, target: Connection, since: datetime) ->
                 "The target has calls of that time, with other sums: mixed, they would count some calls twice. "
                 "Copy to an empty database."
             )
+        await target.execute(query("lock_settled"))
+        await target.execute(query("remove_settled"))
         for family, rollup in _rollups():
             await _carry(source, target, family, rollup, since)
         kept_since = await target.fetchval("SELECT usage_keep_since($1)", since)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -11,7 +12,13 @@ from usage_graph.config import EngineChoice
 from usage_graph.errors import QueryUnavailable
 from usage_graph.store import migrate
 from usage_graph.store.connect import UNREACHABLE, Connection, Pool, open_pool
+from usage_graph.store.lone import Known
 from usage_graph.store.snapshot import Snapshot, explained
+from usage_graph.store.sums import Sums, sums_of
+from usage_graph.usage import SUMMED
+
+if TYPE_CHECKING:
+    PoolConnection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 _log = logging.getLogger("usage_graph.store")
 
@@ -25,24 +32,17 @@ class Reader:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._known: Known = {}
 
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Snapshot]:
-        """A REPEATABLE READ, read-only transaction.
+    def snapshot(self, measures: frozenset[str] = frozenset(SUMMED), *, alone: bool = False) -> "_Opening":
+        """A REPEATABLE READ, read-only transaction, in which only these ``measures`` of ``Totals`` are summed.
+
+        ``alone``: no more than one question will be put to it; what takes one statement then goes without one.
 
         Raises:
             QueryUnavailable: the database is away, or all connections are in use.
         """
-        async with self._connection() as connection:
-            transaction = connection.transaction(isolation="repeatable_read", readonly=True)
-            with explained():
-                await transaction.start()
-            try:
-                yield Snapshot(connection)
-            finally:
-                with _given_up():
-                    async with asyncio.timeout(_LEAVE_TIMEOUT):
-                        await transaction.rollback()
+        return _Opening(self, sums_of(measures), self._known if alone else None)
 
     async def schema(self, choice: EngineChoice) -> migrate.Schema:
         """How the database stands now.
@@ -57,20 +57,56 @@ class Reader:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
+        connection = await self.take()
+        try:
+            yield connection
+        finally:
+            await self.give_back(connection)
+
+    async def take(self) -> "PoolConnection":
+        """A connection. Raises ``QueryUnavailable``."""
         try:
             with explained():
-                connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT)
+                return await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT)
         except QueryUnavailable as error:
             if isinstance(error.__cause__, TimeoutError) and not self._pool.get_idle_size():
                 raise QueryUnavailable(
                     "All connections are busy with other questions; ask again in a moment."
                 ) from error.__cause__
             raise
+
+    async def give_back(self, connection: "PoolConnection") -> None:
+        """One that was taken."""
+        with _given_up():
+            await self._pool.release(connection, timeout=_LEAVE_TIMEOUT)
+
+
+class _Opening:
+    """A snapshot, for as long as this is entered."""
+
+    def __init__(self, reader: Reader, sums: Sums, known: Known | None) -> None:
+        self._reader = reader
+        self._sums = sums
+        self._known = known
+
+    async def __aenter__(self) -> Snapshot:
+        self._connection = await self._reader.take()
+        self._snapshot = Snapshot(self._connection, self._sums, self._known)
+        if self._known is None:
+            try:
+                await self._snapshot.begin()
+            except BaseException:
+                await self._reader.give_back(self._connection)
+                raise
+        return self._snapshot
+
+    async def __aexit__(self, *_: object) -> None:
         try:
-            yield connection
-        finally:
             with _given_up():
-                await self._pool.release(connection, timeout=_LEAVE_TIMEOUT)
+                async with asyncio.timeout(_LEAVE_TIMEOUT):
+                    await self._snapshot.end()
+        finally:
+            await self._reader.give_back(self._connection)
 
 
 @contextmanager
@@ -85,7 +121,12 @@ def _given_up() -> Iterator[None]:
 @asynccontextmanager
 async def open_reader(dsn: str, *, connections: int, statement_timeout: float) -> AsyncIterator[Reader]:
     """A reader over its own pool."""
-    settings = {"statement_timeout": f"{max(1, round(statement_timeout * 1000))}ms"}
+    settings = {
+        "statement_timeout": f"{max(1, round(statement_timeout * 1000))}ms",
+        # Also of statements without a transaction around them (``lone``).
+        "default_transaction_isolation": "repeatable read",
+        "default_transaction_read_only": "on",
+    }
     # The server ends its statements itself; longer than that takes only one that cannot be reached.
     patience = statement_timeout + _LEAVE_TIMEOUT
     async with open_pool(

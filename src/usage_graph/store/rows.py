@@ -10,14 +10,10 @@ import orjson
 from usage_graph.health import Count, Outcome
 from usage_graph.question import Series, SeriesGroup
 from usage_graph.store.histograms import Times
-from usage_graph.usage import SUMMED, Metric, Totals, UsageRecord, sum_of
+from usage_graph.store.sums import Sums
+from usage_graph.usage import Metric, Totals, UsageRecord, sum_of
 
-_WIDTH = len(SUMMED)
-
-
-def totals_of(row: asyncpg.Record) -> Totals:
-    """The last columns of a row, which are the sums."""
-    return Totals.of_sums(tuple(row)[-_WIDTH:])
+_NOTHING = Totals()
 
 
 def record_of(row: asyncpg.Record, *, skip: int = 0) -> UsageRecord:
@@ -41,15 +37,15 @@ def counts_of(rows: Iterable[asyncpg.Record]) -> list[Count]:
 
 
 def points_of(width: int, found: Iterable[tuple[int, Totals]]) -> list[Totals]:
-    points = [Totals()] * width
+    points = [_NOTHING] * width
     for point, totals in found:
-        points[point] = points[point].plus(totals)
+        points[point] = totals if points[point] is _NOTHING else points[point].plus(totals)
     return points
 
 
-def split_series(width: int, rows: Sequence[asyncpg.Record], metric: Metric, times: Times) -> Series:
+def split_series(width: int, rows: Sequence[asyncpg.Record], sums: Sums, metric: Metric, times: Times) -> Series:
     parsed = [
-        (rank, row["key"], point, times.added_to(totals_of(row), rank=rank, point=point))
+        (rank, row["key"], point, times.added_to(sums.totals_of(row), rank=rank, point=point))
         for row in rows
         for rank, point in [(row["rank"], row["point"])]
     ]

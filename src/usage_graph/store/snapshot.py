@@ -30,17 +30,20 @@ from usage_graph.question import (
     UnpricedModel,
 )
 from usage_graph.store.breakdown import breakdown_of, list_values, rank_groups, split_by, sum_groups
-from usage_graph.store.cells import SUMS, WEIGHT, Parameters, cells, conditions
+from usage_graph.store.cells import Parameters, cells, conditions
 from usage_graph.store.connect import UNREACHABLE, Connection
 from usage_graph.store.conversations import count_conversations, read_conversations
 from usage_graph.store.exporting import COUNT_PATIENCE, stream_conversations, stream_scope, within
 from usage_graph.store.histograms import NO_TIMES, Times, read_times, with_times
 from usage_graph.store.keyset import keep
 from usage_graph.store.ledger import credit_usage
+from usage_graph.store.lone import Known, Lone, of_one_statement
 from usage_graph.store.pages import COLUMNS, list_page
-from usage_graph.store.rows import counts_of, points_of, record_of, split_series, totals_of
+from usage_graph.store.rollup import Settled, Standing
+from usage_graph.store.rows import counts_of, points_of, record_of, split_series
 from usage_graph.store.sql import query
-from usage_graph.usage import SUMMED, Metric, Totals, UsageRecord
+from usage_graph.store.sums import ALL, Sums, weight
+from usage_graph.usage import Metric, Totals, UsageRecord
 
 _log = logging.getLogger("usage_graph.store")
 
@@ -57,47 +60,92 @@ class Snapshot:
     Calls may overlap; they run one after another on the one connection. Sums reach back as far as rollups know them,
     lists of records only as far as records are kept.
 
+    Of ``sums`` only those are told that are asked for: the others are 0 in every ``Totals``.
+
     Every method raises ``QueryTimeout`` or ``QueryUnavailable``; those that sum, ``BeforeRecords``.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, sums: Sums = ALL, known: Known | None = None) -> None:
+        """``known``: only one question will be asked, and this is how things stood when somebody looked last."""
         self._connection = connection
+        self._sums = sums
+        self._lone = None if known is None else Lone(known)
+        self._transaction = connection.transaction(isolation="repeatable_read", readonly=True)
+        self._begun = False
         self._lock = asyncio.Lock()
-        self._retention: list[asyncpg.Record] = []
-        self._retention_lock = asyncio.Lock()
+        self._standings: dict[str, Standing] = {}
+        self._standings_lock = asyncio.Lock()
+
+    async def begin(self) -> None:
+        """From here on, all that is asked is answered as of one moment."""
+        with explained():
+            await self._transaction.start()
+        self._begun = True
+
+    async def end(self) -> None:
+        """Nothing more will be asked."""
+        if self._begun:
+            await self._transaction.rollback()
 
     async def _fetch(self, sql: str, *values: object) -> list[asyncpg.Record]:
+        if self._lone is not None and self._lone.active:
+            with explained():
+                return await self._lone.fetch(self._connection, sql, values)
         async with self._turn():
             return await self._connection.fetch(sql, *values)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         async with self._lock:
+            if not self._begun:
+                if self._lone is not None:
+                    self._lone.check()
+                await self.begin()
             with explained():
                 yield
 
-    async def kept_since(self) -> datetime | None:
+    async def kept_since(self, project: str = "") -> datetime | None:
         """Since when records are kept, ``None``: since ever. Read once, when it is first needed."""
-        async with self._retention_lock:
-            if not self._retention:
-                self._retention = await self._fetch(query("get_retention"))
-        since: datetime | None = self._retention[0]["kept_since"]
-        return since
+        for standing in self._standings.values():
+            return standing.kept_since
+        return (await self._standing(project)).kept_since
+
+    async def _standing(self, project: str) -> Standing:
+        """What there is to read of ``project``. Read once, when it is first needed."""
+        if self._lone is not None and self._lone.active:
+            return self._lone.standing(project)
+        async with self._standings_lock:
+            if project not in self._standings:
+                ((kept_since, until, unsettled),) = await self._fetch(query("get_standing"), project)
+                self._standings[project] = Standing(kept_since, Settled(until, tuple(unsettled)))
+                if self._lone is not None:
+                    self._lone.learn(project, self._standings[project])
+        return self._standings[project]
 
     async def _kept(self, scope: Scope) -> Scope:
         """What there are records of in ``scope``."""
-        since = await self.kept_since()
+        since = await self.kept_since(scope.project)
         return scope if since is None or since <= scope.start else replace(scope, start=min(since, scope.end))
 
+    @of_one_statement
     async def totals(self, scope: Scope, *, latency: bool = False) -> Totals:
         """Sums over all calls of ``scope``; here and below with histograms of their times where ``latency``."""
         parameters = Parameters()
-        kept_since = await self.kept_since()
-        sql = query("sum_totals").format(sums=SUMS, cells=cells(scope, parameters, kept_since=kept_since))
+        kept_since, settled = await self._standing(scope.project)
+        inner = cells(
+            scope,
+            parameters,
+            measures=self._sums.measures,
+            kept_since=kept_since,
+            settled=settled,
+            subtracting=True,
+        )
+        sql = query("sum_totals").format(sums=self._sums.sql, cells=inner)
         (row,) = await self._fetch(sql, *parameters.values)
         times = await read_times(self._fetch, scope, kept_since=kept_since) if latency else NO_TIMES
-        return times.added_to(totals_of(row))
+        return times.added_to(self._sums.totals_of(row))
 
+    @of_one_statement
     async def series(
         self,
         scope: Scope,
@@ -112,31 +160,46 @@ class Snapshot:
         parameters = Parameters()
         width = len(bounds) - 1
         thresholds = parameters.add(list(bounds[:-1]))
-        kept_since = await self.kept_since()
+        kept_since, settled = await self._standing(scope.project)
         if by is None:
             sql = query("sum_series").format(
                 bounds=thresholds,
-                sums=SUMS,
-                cells=cells(scope, parameters, bounds=bounds, kept_since=kept_since),
+                sums=self._sums.sql,
+                cells=cells(
+                    scope,
+                    parameters,
+                    measures=self._sums.measures,
+                    bounds=bounds,
+                    kept_since=kept_since,
+                    settled=settled,
+                ),
             )
             rows = await self._fetch(sql, *parameters.values)
             times = await read_times(self._fetch, scope, bounds=bounds, kept_since=kept_since) if latency else NO_TIMES
-            found = ((row["point"], times.added_to(totals_of(row), point=row["point"])) for row in rows)
+            found = ((row["point"], times.added_to(self._sums.totals_of(row), point=row["point"])) for row in rows)
             return Series(points_of(width, found), [], None)
         columns, attributes, (key,) = split_by([by])
+        sums = self._sums.and_of(metric)
         sql = query("sum_series_by").format(
             bounds=thresholds,
-            sums=SUMS,
+            sums=sums.sql,
             key=key,
-            weight=WEIGHT[metric].format(over="OVER (PARTITION BY c.key)"),
+            weight=weight(metric, "OVER (PARTITION BY c.key)"),
             top=parameters.add(top),
             cells=cells(
-                scope, parameters, columns=columns, attributes=attributes, bounds=bounds, kept_since=kept_since
+                scope,
+                parameters,
+                columns=columns,
+                attributes=attributes,
+                measures=sums.measures,
+                bounds=bounds,
+                kept_since=kept_since,
+                settled=settled,
             ),
         )
         rows = await self._fetch(sql, *parameters.values)
         times = await self._times(scope, (by,), rows, bounds=bounds) if latency else NO_TIMES
-        return split_series(width, rows, metric, times)
+        return split_series(width, rows, sums, metric, times)
 
     async def _times(
         self, scope: Scope, by: Sequence[By], rows: Sequence[asyncpg.Record], *, bounds: Sequence[datetime] = ()
@@ -148,7 +211,7 @@ class Snapshot:
         return await read_times(
             self._fetch,
             scope,
-            kept_since=await self.kept_since(),
+            kept_since=await self.kept_since(scope.project),
             columns=columns,
             attributes=attributes,
             key=key,
@@ -157,6 +220,7 @@ class Snapshot:
             bounds=bounds,
         )
 
+    @of_one_statement
     async def breakdown(
         self,
         scope: Scope,
@@ -171,27 +235,31 @@ class Snapshot:
 
         With ``previous`` also what the same groups, and all others, come to in that scope.
         """
-        kept_since = await self.kept_since()
-        ranked = rank_groups(scope, by, metric=metric, first=first, kept_since=kept_since)
+        standing = await self._standing(scope.project)
+        sums = self._sums.and_of(metric)
+        ranked = rank_groups(scope, by, sums=sums, metric=metric, first=first, standing=standing)
         rows = await self._fetch(ranked.sql, *ranked.values)
         times = await self._times(scope, by, rows) if latency else NO_TIMES
         if previous is None:
-            return breakdown_of(rows, metric, times=times)
+            return breakdown_of(rows, sums, metric, times=times)
         groups = [(row["key"], row["then_key"]) for row in rows if row["rank"] is not None]
-        before = sum_groups(previous, by, groups, kept_since=kept_since)
+        before = sum_groups(previous, by, groups, sums=sums, standing=standing)
         previously = await self._fetch(before.sql, *before.values)
         previous_times = await self._times(previous, by, rows) if latency else NO_TIMES
-        return breakdown_of(rows, metric, previously, times, previous_times)
+        return breakdown_of(rows, sums, metric, previously, times, previous_times)
 
+    @of_one_statement
     async def dimension_values(self, scope: Scope, *, by: By, prefix: str, first: int) -> list[DimensionValue]:
         """The ``first`` values that begin with ``prefix``, whatever its letter case: most calls first, ties by value.
 
         Calls without a value count for none.
         """
-        listed = list_values(scope, by, prefix=prefix, first=first, kept_since=await self.kept_since())
+        standing = await self._standing(scope.project)
+        listed = list_values(scope, by, prefix=prefix, first=first, standing=standing)
         rows = await self._fetch(listed.sql, *listed.values) if listed else []
         return [DimensionValue(row["value"], row["calls"]) for row in rows]
 
+    @of_one_statement
     async def consumers(
         self, scope: Scope, *, kind: ConsumerKind, metric: Metric, first: int, latency: bool = False
     ) -> list[Consumer]:
@@ -199,30 +267,40 @@ class Snapshot:
         parameters = Parameters()
         of_item = kind is ConsumerKind.ITEM
         columns = _ITEM_COLUMNS if of_item else (kind.value,)
+        kept_since, settled = await self._standing(scope.project)
         titles = await self._kept(scope)
         key = _ITEM_KEY if of_item else f"c.{kind.value}"
         dimension = _ITEM_DIMENSION if of_item else f"'{kind.value}'"
+        sums = self._sums.and_of(metric)
         sql = query("sum_consumers").format(
-            sums=SUMS,
-            measures=", ".join(f"c.{measure}" for measure in SUMMED),
+            sums=sums.sql,
+            measures=sums.columns("c"),
             key=key,
             dimension=dimension,
-            weight=WEIGHT[metric].format(over=""),
+            weight=weight(metric),
             first=parameters.add(first),
-            cells=cells(scope, parameters, columns=(*columns, "source"), kept_since=await self.kept_since()),
+            cells=cells(
+                scope,
+                parameters,
+                columns=(*columns, "source"),
+                measures=sums.measures,
+                kept_since=kept_since,
+                settled=settled,
+                subtracting=True,
+            ),
             project=(project := parameters.add(titles.project)),
             start=parameters.add(titles.start),
             end=parameters.add(titles.end),
             bound=" AND ".join(conditions(scope.bound, parameters, project=project, of_records=True)) or "true",
         )
         *rows, whole_row = await self._fetch(sql, *parameters.values)
-        whole = totals_of(whole_row)
+        whole = sums.totals_of(whole_row)
         times = NO_TIMES
         if latency:
             times = await read_times(
                 self._fetch,
                 scope,
-                kept_since=await self.kept_since(),
+                kept_since=kept_since,
                 columns=(*columns, "source"),
                 key=key,
                 then_key=dimension,
@@ -234,15 +312,17 @@ class Snapshot:
                 dimension=Dimension(row["dimension"]),
                 label=row["label"],
                 source=row["source"],
-                totals=(totals := times.added_to(totals_of(row), rank=row["rank"])),
+                totals=(totals := times.added_to(sums.totals_of(row), rank=row["rank"])),
                 share=totals.share_of(whole, metric),
             )
             for row in rows
         ]
 
+    @of_one_statement
     async def unpriced_models(self, scope: Scope, *, first: int) -> list[UnpricedModel]:
         """The ``first`` models with calls whose cost is unknown: most such calls first, then tokens, then names."""
         parameters = Parameters()
+        kept_since, settled = await self._standing(scope.project)
         sql = query("sum_unpriced_models").format(
             first=parameters.add(first),
             cells=cells(
@@ -250,7 +330,8 @@ class Snapshot:
                 parameters,
                 columns=("model", "provider"),
                 measures=("calls", "unpriced_calls", "unpriced_input_tokens", "unpriced_output_tokens"),
-                kept_since=await self.kept_since(),
+                kept_since=kept_since,
+                settled=settled,
             ),
         )
         return [
@@ -266,6 +347,7 @@ class Snapshot:
             for row in await self._fetch(sql, *parameters.values)
         ]
 
+    @of_one_statement
     async def records(self, scope: Scope, *, order: RecordOrder, page: PageRequest) -> RecordPage:
         """One page of the scope's records in ``order``."""
         statement = list_page(await self._kept(scope), order, page)
@@ -273,10 +355,19 @@ class Snapshot:
         records = [record_of(row, skip=1) for row in rows if row["project"] is not None]
         return RecordPage(*keep(records, statement, beyond=rows[0]["beyond"]))
 
+    @of_one_statement
     async def record_count(self, scope: Scope) -> int:
         """How many records ``scope`` has."""
         parameters = Parameters()
-        inner = cells(await self._kept(scope), parameters, measures=("calls",), kept_since=await self.kept_since())
+        kept_since, settled = await self._standing(scope.project)
+        inner = cells(
+            await self._kept(scope),
+            parameters,
+            measures=("calls",),
+            kept_since=kept_since,
+            settled=settled,
+            subtracting=True,
+        )
         (row,) = await self._fetch(query("sum_calls").format(cells=inner), *parameters.values)
         calls: int = row["calls"]
         return calls
@@ -284,7 +375,7 @@ class Snapshot:
     async def expected_records(self, scope: Scope) -> int | None:
         """How many records ``stream_records`` answers; ``None`` where counting them takes too long."""
         parameters = Parameters()
-        kept_since = await self.kept_since()
+        kept_since = await self.kept_since(scope.project)
         inner = cells(await self._kept(scope), parameters, measures=("calls",), kept_since=kept_since)
         sql = query("sum_calls").format(cells=inner)
         async with self._turn():
@@ -298,7 +389,7 @@ class Snapshot:
 
     async def expected_conversations(self, scope: Scope, *, search: str | None = None) -> int | None:
         """How many conversations ``stream_conversations`` answers; ``None`` where counting them takes too long."""
-        kept_since = await self.kept_since()
+        kept_since = await self.kept_since(scope.project)
         async with self._turn():
             return await within(
                 self._connection,
@@ -310,15 +401,16 @@ class Snapshot:
         self, scope: Scope, *, search: str | None = None
     ) -> AsyncGenerator[list[Conversation], None]:
         """The scope's conversations in the order in which they began, a portion at a time; as ``stream_records``."""
-        return stream_conversations(self._connection, scope, search, await self.kept_since(), self._turn)
+        return stream_conversations(self._connection, scope, search, await self.kept_since(scope.project), self._turn)
 
+    @of_one_statement
     async def records_by_id(
         self, project: str, ids: Sequence[tuple[datetime, int]], *, filter: Filter
     ) -> list[UsageRecord | None]:
         """The records of ``project`` that started then, have that id and meet ``filter``, in the order of ``ids``."""
         if not ids:
             return []
-        since = await self.kept_since()
+        since = await self.kept_since(project)
         kept = [id for id in ids if since is None or id[0] >= since]
         parameters = Parameters()
         placeholder = parameters.add(project)
@@ -340,23 +432,25 @@ class Snapshot:
         latency: bool = False,
     ) -> ConversationPage:
         """One page of the conversations with calls in the scope; ``search``: a text in title, agent, user or id."""
-        kept_since = await self.kept_since()
-        found = await read_conversations(self._fetch, scope, order, page, search, kept_since)
+        kept_since, settled = await self._standing(scope.project)
+        found = await read_conversations(self._fetch, scope, order, page, search, kept_since, self._sums, settled)
         return await with_times(self._fetch, scope, found, kept_since) if latency else found
 
     async def conversation_count(self, scope: Scope, *, search: str | None = None) -> int:
         """How many conversations have calls in the scope, and ``search`` as above."""
-        return await count_conversations(self._fetch, scope, search, await self.kept_since())
+        return await count_conversations(self._fetch, scope, search, *await self._standing(scope.project))
 
     async def credit_usage(self, scope: Scope) -> CreditUsage:
         """What the calls of ``scope`` consumed, and what of it the plans of its project did not include."""
-        return await credit_usage(self._fetch, scope, await self.kept_since())
+        return await credit_usage(self._fetch, scope, await self.kept_since(scope.project))
 
+    @of_one_statement
     async def freshness(self, project: str) -> Freshness:
         """Through when the records of ``project``, and their rollups, are there."""
         (row,) = await self._fetch(query("get_freshness"), project)
         return Freshness(*row)
 
+    @of_one_statement
     async def ingest_health(self, project: str) -> IngestHealth:
         """What became of everything that was sent to ``project``, as far as servers have said so here."""
         return health_of(counts_of(await self._fetch(query("list_ingest"), project)))

@@ -1,8 +1,8 @@
 """What keeps the database in shape while servers run: rollups brought up to date, old records forgotten.
 
 Any number of servers may share a database; one at a time does the work, under an advisory lock. What is to be done is
-known by ``sql/`` (``usage_stale``, ``usage_refresh``, ``usage_forget``, ``usage_keep_since``, ``usage_expire``),
-whatever the engine.
+known by ``sql/`` (``usage_stale``, ``usage_refresh``, ``usage_settle``, ``usage_forget``, ``usage_keep_since``,
+``usage_expire``), whatever the engine.
 """
 
 import asyncio
@@ -24,6 +24,8 @@ _log = logging.getLogger("usage_graph.store")
 _LOCK = (0x75736772, 2)  # "usgr"; 1 is the lock of sql/0004
 _EVERY = 15.0
 """Seconds between two rounds: late calls are materialized within a minute also when one round fails."""
+_QUIET = timedelta(minutes=1)
+"""Days of which calls come late are settled again when so long none has come."""
 _REST = 10
 """A round is followed by at least so many times the time it took, so that upkeep leaves the database to others..."""
 _REST_AT_MOST = 45.0
@@ -72,6 +74,11 @@ class Upkeep:
             except asyncpg.DataError as error:
                 # Answers stay exact: what is not refreshed is read from the records. The other ranges go on.
                 _log.error("the rollups of %s to %s cannot be refreshed: %s", since, until, error)
+        try:
+            await connection.execute("CALL usage_settle($1)", _QUIET)
+        except asyncpg.DataError as error:
+            # Likewise: what is not settled is read from the rollups that it stands on.
+            _log.error("what is over cannot be settled: %s", error)
 
     async def _forget(self, connection: Connection) -> None:
         await connection.execute("CALL usage_forget()")

@@ -101,6 +101,9 @@ class ExportOperation(Operation):
         self.purse.pay(EXPORT + (self.budget.requested or 0))
         return self.asked
 
+    def selects(self, measures: frozenset[str]) -> None:
+        """A file has every sum, whatever its document says of them."""
+
     async def ask(
         self, question: Callable[Concatenate[Snapshot, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:

@@ -3,6 +3,7 @@ WITH grouped AS (
     SELECT {key} AS key, {then} AS then_key, {weight} AS weight, {sums}
     FROM ({cells}) AS c
     GROUP BY 1, 2
+    HAVING usage_sum(c.calls) > 0
 ),
 
 ranked AS (

@@ -1,13 +1,20 @@
 -- The first consumers by weight, and one row whose rank is null: the whole that shares are of.
 -- A conversation is labelled by the name of its newest call in the window that has one, of those the caller may see.
-WITH grouped AS (
+WITH of_source AS (
+    SELECT {key} AS key, {dimension} AS dimension, c.source, {sums}
+    FROM ({cells}) AS c
+    GROUP BY 1, 2, 3
+    HAVING usage_sum(c.calls) > 0
+),
+
+grouped AS (
     SELECT
-        {key} AS key,
-        {dimension} AS dimension,
+        c.key,
+        c.dimension,
         CASE WHEN min(c.source) = max(c.source) THEN min(c.source) END AS source,
         {weight} AS weight,
         {sums}
-    FROM ({cells}) AS c
+    FROM of_source AS c
     GROUP BY 1, 2
 ),
 

@@ -3,6 +3,7 @@ WITH grouped AS (
     SELECT {key} AS key, {then} AS then_key, {sums}
     FROM ({cells}) AS c
     GROUP BY 1, 2
+    HAVING usage_sum(c.calls) > 0
 )
 
 SELECT named.rank, {sums}

@@ -1,0 +1,85 @@
+"""The sums that a question is answered with: how they are asked for, and what the ends of its rows come to. Pure."""
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import asyncpg
+
+from usage_graph.usage import SUMMED, Metric, Totals
+
+_NUMERIC = "credits_nano"
+"""A credit may be as small as a token is: sums of 1e-9 credits can leave 64 bits. All others fit (``usage``)."""
+
+_WEIGHT = {
+    Metric.COST: (
+        "CASE WHEN usage_sum(c.calls) {over} > usage_sum(c.unpriced_calls) {over} "
+        "THEN usage_sum(c.cost_nano) {over} END"
+    ),
+    Metric.TOKENS: "usage_sum(c.input_tokens) {over} + usage_sum(c.output_tokens) {over}",
+    Metric.INPUT_TOKENS: "usage_sum(c.input_tokens) {over}",
+    Metric.OUTPUT_TOKENS: "usage_sum(c.output_tokens) {over}",
+    Metric.CALLS: "usage_sum(c.calls) {over}",
+    Metric.CREDITS: "sum(c.credits_nano) {over}",
+    Metric.DURATION: "usage_sum(c.duration_us) {over}",
+}
+_WEIGHED = {
+    Metric.COST: ("calls", "unpriced_calls", "cost_nano"),
+    Metric.TOKENS: ("input_tokens", "output_tokens"),
+    Metric.INPUT_TOKENS: ("input_tokens",),
+    Metric.OUTPUT_TOKENS: ("output_tokens",),
+    Metric.CALLS: ("calls",),
+    Metric.CREDITS: ("credits_nano",),
+    Metric.DURATION: ("duration_us",),
+}
+_ZEROS = Totals()
+_WIDTH = len(SUMMED)
+
+
+def weight(metric: Metric, over: str = "") -> str:
+    """What groups are ranked by, over a window if one is given."""
+    return _WEIGHT[metric].format(over=over)
+
+
+class Sums:
+    """Sums of some of the measures of ``Totals``, in its order. Those that nobody needs are 0, and cost nothing."""
+
+    def __init__(self, measures: Collection[str]) -> None:
+        self.measures: tuple[str, ...] = tuple(measure for measure in SUMMED if measure in measures)
+        self.sql = ", ".join(
+            f"coalesce(sum(c.{measure}), 0) AS {measure}"
+            if measure == _NUMERIC
+            else f"usage_sum(c.{measure}) AS {measure}"
+            for measure in self.measures
+        )
+        """Of cells, or of such sums, in a relation aliased ``c``."""
+        self._places = tuple(SUMMED.index(measure) for measure in self.measures)
+
+    def columns(self, alias: str) -> str:
+        """The sums as columns of a relation."""
+        return ", ".join(f"{alias}.{measure}" for measure in self.measures)
+
+    def and_of(self, *metrics: Metric, measures: Iterable[str] = ()) -> "Sums":
+        """With what ``metrics`` are told from, and with ``measures``."""
+        return sums_of(frozenset((*self.measures, *measures, *(name for one in metrics for name in _WEIGHED[one]))))
+
+    def totals_of(self, row: asyncpg.Record) -> Totals:
+        """The last columns of a row, which are the sums."""
+        return self._totals(tuple(row)[-len(self._places) :])
+
+    def _totals(self, sums: Sequence[Any]) -> Totals:
+        if len(sums) == _WIDTH:
+            return Totals.of_sums(sums)
+        found: list[Any] = [*_ZEROS]
+        for place, value in zip(self._places, sums, strict=True):
+            found[place] = int(value)
+        return Totals._make(found)
+
+
+@cache
+def sums_of(measures: frozenset[str]) -> Sums:
+    """Of those of ``measures`` that are sums, and always of the calls: who asks for nothing else asks how many."""
+    return Sums(measures | {"calls"})
+
+
+ALL = sums_of(frozenset(SUMMED))
