@@ -29,7 +29,7 @@ _DEFAULTS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
-    # Old calls touch indexes and rollups all over: with less they are read from and written to the disk again and again.
+    # Old calls touch indexes and rollups all over: with less, disks are read and written again and again.
     "shared_buffers": "256MB",
     "maintenance_work_mem": "64MB",
     "effective_cache_size": "1GB",
