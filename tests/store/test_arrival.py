@@ -370,6 +370,24 @@ async def test_a_call_inside_another_one_was_for_the_same(database: str) -> None
         assert [(one.agent, one.user_id) for one in found] == [("planner", "ada")] * 2
 
 
+async def test_what_a_span_above_says_late_goes_before_what_another_one_said(database: str) -> None:
+    """Of observations that are not above each other, that is said first which is above the one that began first."""
+    first = observed(1, 8, response_id="resp_00000001", started_at=BASE)
+    second = observed(2, 7, response_id="resp_00000001", started_at=BASE + timedelta(seconds=1))
+    coder, planner = above(8, agent="coder"), above(7, agent="planner", channel="web")
+    batches: list[list[list[Item]]] = [
+        [[first, second, coder, planner]],
+        [[first, second, planner], [coder]],
+        [[second, planner], [first], [coder]],
+        [[coder], [planner, second], [first]],
+    ]
+    for arriving in batches:
+        async with connected(database) as connection:
+            await empty(connection)
+        found, _ = await end(database, arriving)
+        assert [(one.agent, one.channel, one.source) for one in found] == [("coder", "web", "chat")]
+
+
 async def test_a_doubtful_span_is_kept_where_something_stored_is_below_it(database: str) -> None:
     doubtful = above(9, user_id="ada")._replace(certain=False)
     stranger = above(8, user_id="eve")._replace(certain=False)

@@ -53,11 +53,15 @@ def decide(
         seen = [*(one for before in known for one in before.seen), *(new[key] for key in group.new)]
         if known and len(seen) == len(known[0].seen):
             record = known[0].record
+            charged = record.channel
+            if known[0].kept:
+                record = merging.untold(record, seen)
         else:
             first = known[0].record if known else min((one.record for one in seen), key=call_of)
             record = merging.fold(seen, price)
             if len(seen) > 1:
                 record = record._replace(started_at=first.started_at, id=first.id)
+            charged = record.channel
         target = call_of(record)
         above = [told[at] for one in merging.from_outside(seen) if (at := (target.project, one.parent or 0)) in told]
         before = [Told(r.conversation, r.user_id, r.agent, r.channel) for r in (one.record for one in known)]
@@ -66,7 +70,7 @@ def decide(
             before_that = known[0].record if known else record
             outcome.completed[target.project] += any(told.adds_to(before_that) for told in above)
             told_of = merging.complete(record, [*above, *before], source_derived=derived)
-            if told_of.channel != record.channel:  # what a channel's calls are charged; their costs are the same
+            if told_of.channel != charged:  # what a channel's calls are charged; their costs are the same
                 told_of = told_of._replace(credits_nano=price(told_of).credits_nano)
             record = told_of
         _note(outcome, group, target, seen, record, known)

@@ -45,10 +45,6 @@ def fold(observations: Sequence[Seen], price: Price) -> UsageRecord:
             source=named or derived_source(agent, operation),
             operation=operation,
             name=_first(record.name for record in records),
-            agent=agent,
-            conversation=_first(record.conversation for record in records),
-            user_id=_first(record.user_id for record in records),
-            channel=_first(record.channel for record in records),
             service=_first(record.service for record in records),
             environment=_first(record.environment for record in records),
             provider=_first(record.provider for record in by_measure),
@@ -63,6 +59,7 @@ def fold(observations: Sequence[Seen], price: Price) -> UsageRecord:
         )
         ._replace(**_tokens(by_measure))
     )
+    folded = untold(folded, outermost)
     if reported is not None:
         folded = folded._replace(
             cost_nano=reported.cost_nano,
@@ -171,6 +168,17 @@ class Told(NamedTuple):
 def incomplete(record: UsageRecord) -> bool:
     """Whether a span above could add anything."""
     return None in (record.conversation, record.user_id, record.agent, record.channel)
+
+
+def untold(record: UsageRecord, observations: Sequence[Seen]) -> UsageRecord:
+    """``record`` without what spans above its ``observations`` have said: one that goes before these may be to come."""
+    records = [one.record for one in from_outside(observations)]
+    return record._replace(
+        agent=_first(one.agent for one in records),
+        conversation=_first(one.conversation for one in records),
+        user_id=_first(one.user_id for one in records),
+        channel=_first(one.channel for one in records),
+    )
 
 
 def complete(record: UsageRecord, told: Iterable[Told], *, source_derived: bool) -> UsageRecord:
