@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.model import FINEST
 from usage_graph.errors import BeforeRecords
-from usage_graph.store.rollup import EPOCH, FAMILIES, RECORDS, SETTLING, Piece, Settled, Span, choose
+from usage_graph.store.choosing import Piece, Span, choose
+from usage_graph.store.rollup import EPOCH, FAMILIES, RECORDS, SETTLING, Settled
 
 GRAINS = {rollup.relation: rollup.grain for family in FAMILIES for rollup in family.rollups}
 

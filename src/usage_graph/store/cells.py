@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from usage_graph.question import Dimension, Filter, Scope, StringFilter
-from usage_graph.store.rollup import RECORDS, SETTLING, UNSETTLED, Piece, Settled, choose
+from usage_graph.store.choosing import Piece, choose
+from usage_graph.store.rollup import RECORDS, SETTLING, UNSETTLED, Settled
 from usage_graph.usage import SUMMED, CallStatus
 
 _MODEL = "coalesce(r.response_model, r.request_model)"
