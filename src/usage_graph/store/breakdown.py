@@ -9,7 +9,7 @@ from usage_graph.question import Breakdown, By, Dimension, Group, Scope
 from usage_graph.store.cells import Parameters, cells, matching_prefix
 from usage_graph.store.histograms import NO_TIMES, Times
 from usage_graph.store.rollup import Standing
-from usage_graph.store.sql import query
+from usage_graph.store.sql import Statement, query
 from usage_graph.store.sums import Sums, weight
 from usage_graph.usage import Metric, Totals, sum_of
 
@@ -26,13 +26,6 @@ class Split(NamedTuple):
     columns: tuple[str, ...]
     attributes: tuple[str, ...]
     names: tuple[str, ...]
-
-
-class Statement(NamedTuple):
-    """One statement and its values."""
-
-    sql: str
-    values: list[object]
 
 
 def split_by(by: Sequence[By]) -> Split:
@@ -88,8 +81,7 @@ def list_values(scope: Scope, by: By, *, prefix: str, first: int, standing: Stan
         columns=split.columns,
         attributes=split.attributes,
         measures=("calls",),
-        kept_since=standing.kept_since,
-        settled=standing.settled,
+        standing=standing,
     )
     sql = query("sum_values").format(key=split.names[0], begins=begins, first=parameters.add(first), cells=inner)
     return Statement(sql, parameters.values)
@@ -108,8 +100,7 @@ def _cells(scope: Scope, by: Sequence[By], sums: Sums, parameters: Parameters, s
         columns=split.columns,
         attributes=split.attributes,
         measures=sums.measures,
-        kept_since=standing.kept_since,
-        settled=standing.settled,
+        standing=standing,
         subtracting=True,
     )
 

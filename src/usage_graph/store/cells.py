@@ -9,7 +9,7 @@ from typing import Any
 
 from usage_graph.question import Dimension, Filter, Scope, StringFilter
 from usage_graph.store.choosing import Piece, choose
-from usage_graph.store.rollup import RECORDS, SETTLING, UNSETTLED, Settled
+from usage_graph.store.rollup import ALL_KEPT, RECORDS, SETTLING, Standing
 from usage_graph.usage import SUMMED, CallStatus
 
 _MODEL = "coalesce(r.response_model, r.request_model)"
@@ -192,16 +192,15 @@ def cells(
     attributes: Sequence[str] = (),
     measures: Sequence[str] = SUMMED,
     bounds: Sequence[datetime] = (),
-    kept_since: datetime | None = None,
-    settled: Settled = UNSETTLED,
+    standing: Standing = ALL_KEPT,
     subtracting: bool = False,
 ) -> str:
     """A query of ``at``, ``columns`` and ``measures``: rows whose sums are those of the scope's calls.
 
     The values of ``attributes``, which are keys of declared ones, are the columns ``attribute_1`` and so on.
 
-    No row stands for calls on both sides of any of ``bounds``, so that they can be told apart by ``at``. No record
-    from before ``kept_since`` is read, and of rollups that settle what is ``settled``: they have no histograms.
+    No row stands for calls on both sides of any of ``bounds``, so that they can be told apart by ``at``. ``standing``
+    says which records may be read, and what of the rollups that settle: these have no histograms.
 
     ``subtracting``: some rows are less than nothing, sums may be of no calls at all, and ``at`` says nothing.
 
@@ -217,7 +216,7 @@ def cells(
     if scope.start >= scope.end:
         cuts = [scope.start, scope.start]
     project = parameters.add(scope.project)
-    chosen = choose(frozenset(needed), cuts, kept_since, settled, subtracting=subtracting)
+    chosen = choose(frozenset(needed), cuts, *standing, subtracting=subtracting)
     pieces = [part for piece in chosen for part in _planned_apart(piece)]
     apart = [
         f"{attribute_in_records(parameters.add(key))} AS attribute_{number}" for number, key in enumerate(attributes, 1)

@@ -18,11 +18,12 @@ from usage_graph.conversations import (
     ConversationRequest,
 )
 from usage_graph.question import Direction, Filter, Scope
+from usage_graph.store import keyset
 from usage_graph.store.cells import Parameters, cells, conditions, containing, in_records
 from usage_graph.store.connect import Connection
-from usage_graph.store.keyset import Page, cut, keep, standing
+from usage_graph.store.keyset import Page, cut, keep
 from usage_graph.store.past import batches
-from usage_graph.store.rollup import UNSETTLED, Settled
+from usage_graph.store.rollup import Standing
 from usage_graph.store.sql import query
 from usage_graph.store.sums import Sums
 from usage_graph.usage import EPOCH
@@ -70,9 +71,8 @@ async def read_conversations(
     order: ConversationOrder,
     request: ConversationRequest,
     search: str | None,
-    kept_since: datetime | None,
     sums: Sums,
-    settled: Settled,
+    standing: Standing,
 ) -> ConversationPage:
     """One page of the conversations with calls in ``scope``.
 
@@ -81,20 +81,18 @@ async def read_conversations(
     """
     # What they are ordered by is in their cursors, too.
     sums = sums.and_of(measures=_READ.get(order.field, ()))
-    page = list_conversations(scope, order, request, search, kept_since, sums, settled)
+    page = list_conversations(scope, order, request, search, sums, standing)
     rows = await fetch(page.sql, *page.values)
     found = [conversation_of(row, sums) for row in rows if row["conversation"] is not None]
     return ConversationPage(*keep(found, page, beyond=rows[0]["beyond"]))
 
 
-async def count_conversations(
-    fetch: Fetch, scope: Scope, search: str | None, kept_since: datetime | None, settled: Settled = UNSETTLED
-) -> int:
+async def count_conversations(fetch: Fetch, scope: Scope, search: str | None, standing: Standing) -> int:
     """How many conversations have calls in ``scope``. Raises as ``read_conversations`` does."""
     parameters = Parameters()
     sql = query("count_conversations").format(
-        cells=cells(scope, parameters, columns=("conversation",), measures=(), kept_since=kept_since, settled=settled),
-        known=_known(scope, parameters, kept_since),
+        cells=cells(scope, parameters, columns=("conversation",), measures=(), standing=standing),
+        known=_known(scope, parameters, standing.kept_since),
         searched=_searched(search, parameters),
     )
     ((count,),) = await fetch(sql, *parameters.values)
@@ -111,9 +109,8 @@ def list_conversations(
     order: ConversationOrder,
     request: ConversationRequest,
     search: str | None,
-    kept_since: datetime | None,
     sums: Sums,
-    settled: Settled = UNSETTLED,
+    standing: Standing,
 ) -> Page:
     """The statement that reads ``request``, with ``sums``, which hold what ``order`` is by."""
     parameters = Parameters()
@@ -123,7 +120,9 @@ def list_conversations(
     def side(key: ConversationKey, *, later: bool, inclusive: bool = False) -> str:
         at = None if key.value is None else _placed(order.field, key.value, parameters)
         name = f"{parameters.add(key.conversation)}::text"
-        return standing("c.value", "c.conversation", at, name, ascending=ascending, later=later, inclusive=inclusive)
+        return keyset.standing(
+            "c.value", "c.conversation", at, name, ascending=ascending, later=later, inclusive=inclusive
+        )
 
     inside = []
     if request.after is not None:
@@ -138,10 +137,8 @@ def list_conversations(
     sql = query("list_conversations").format(
         sums=sums.sql,
         measures=sums.columns("page"),
-        cells=cells(
-            scope, parameters, columns=("conversation",), measures=sums.measures, kept_since=kept_since, settled=settled
-        ),
-        known=_known(scope, parameters, kept_since),
+        cells=cells(scope, parameters, columns=("conversation",), measures=sums.measures, standing=standing),
+        known=_known(scope, parameters, standing.kept_since),
         searched=_searched(search, parameters),
         value=_VALUE[order.field],
         where=" AND ".join(inside) or "true",

@@ -5,7 +5,6 @@ A portion is a statement of its own to every time limit.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from typing import TypeVar
 
 import asyncpg
@@ -16,6 +15,7 @@ from usage_graph.store.cells import Parameters, conditions
 from usage_graph.store.connect import Connection
 from usage_graph.store.conversations import conversation_of, list_conversations
 from usage_graph.store.pages import COLUMNS
+from usage_graph.store.rollup import Standing
 from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query
 from usage_graph.store.sums import ALL
@@ -63,7 +63,7 @@ async def stream_scope(connection: Connection, scope: Scope, turn: Turn) -> Asyn
 
 
 async def stream_conversations(
-    connection: Connection, scope: Scope, search: str | None, kept_since: datetime | None, turn: Turn
+    connection: Connection, scope: Scope, search: str | None, standing: Standing, turn: Turn
 ) -> AsyncGenerator[list[Conversation], None]:
     """All conversations with calls in ``scope``, in the order in which they began, in portions.
 
@@ -73,7 +73,7 @@ async def stream_conversations(
         BeforeRecords: their sums cannot be told without records that are gone.
     """
     order = ConversationOrder(ConversationField.STARTED_AT, Direction.ASC)
-    page = list_conversations(scope, order, ConversationRequest(first=_ALL), search, kept_since, ALL)
+    page = list_conversations(scope, order, ConversationRequest(first=_ALL), search, ALL, standing)
     async with turn():
         cursor = await connection.cursor(page.sql, *page.values)
     while rows := await _fetched(cursor, turn):

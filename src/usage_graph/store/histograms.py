@@ -10,6 +10,7 @@ from usage_graph.conversations import ConversationPage
 from usage_graph.latency import Histogram
 from usage_graph.question import Scope
 from usage_graph.store.cells import HISTOGRAMS, Parameters, cells
+from usage_graph.store.rollup import Standing
 from usage_graph.store.sql import query
 from usage_graph.usage import Totals
 
@@ -74,7 +75,7 @@ async def read_times(
             attributes=attributes,
             measures=HISTOGRAMS,
             bounds=bounds,
-            kept_since=kept_since,
+            standing=Standing(kept_since),
         ),
     )
     found: dict[tuple[int | None, int | None], dict[str, Histogram]] = {}

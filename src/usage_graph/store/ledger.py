@@ -20,7 +20,7 @@ from usage_graph.errors import BeforeRecords
 from usage_graph.question import Filter, Scope
 from usage_graph.store.cells import Parameters, cells, conditions
 from usage_graph.store.credits import plans_of
-from usage_graph.store.rollup import EPOCH
+from usage_graph.store.rollup import EPOCH, Standing
 from usage_graph.store.sql import query
 
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
@@ -199,7 +199,7 @@ class _Ledger:
             return dict.fromkeys(cuts, 0)
         parameters = Parameters()
         scope = replace(self._scope, start=cuts[0], end=cuts[-1], filter=filter_)
-        inner = cells(scope, parameters, measures=("credits_nano",), bounds=cuts, kept_since=self._kept_since)
+        inner = cells(scope, parameters, measures=("credits_nano",), bounds=cuts, standing=Standing(self._kept_since))
         bounds = parameters.add(list(cuts[:-1]))
         rows = await self._fetch(query("sum_credits").format(bounds=bounds, cells=inner), *parameters.values)
         sums = {row["stretch"]: int(row["credits_nano"]) for row in rows}

@@ -13,8 +13,9 @@ from usage_graph.errors import QueryUnavailable
 from usage_graph.store import migrate
 from usage_graph.store.connect import UNREACHABLE, Connection, Pool, open_pool
 from usage_graph.store.lone import Known
-from usage_graph.store.snapshot import Snapshot, explained
+from usage_graph.store.snapshot import Snapshot
 from usage_graph.store.sums import Sums, sums_of
+from usage_graph.store.view import explained
 from usage_graph.usage import SUMMED
 
 if TYPE_CHECKING:

@@ -43,6 +43,9 @@ class Standing(NamedTuple):
     settled: Settled = UNSETTLED
 
 
+ALL_KEPT = Standing()
+
+
 @dataclass(frozen=True)
 class Family:
     """Rollups of the same dimensions. ``columns`` holds their names in the relations.

@@ -1,24 +1,18 @@
 """One state of the database, and every question that can be put to it."""
 
-import asyncio
-import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 
 import asyncpg
 
 from usage_graph.conversations import Conversation, ConversationOrder, ConversationPage, ConversationRequest
 from usage_graph.credits import CreditUsage
-from usage_graph.errors import QueryTimeout, QueryUnavailable
 from usage_graph.health import IngestHealth, health_of
 from usage_graph.question import (
     Breakdown,
     By,
     Consumer,
     ConsumerKind,
-    Dimension,
     DimensionValue,
     Filter,
     Freshness,
@@ -31,30 +25,22 @@ from usage_graph.question import (
 )
 from usage_graph.store.breakdown import breakdown_of, list_values, rank_groups, split_by, sum_groups
 from usage_graph.store.cells import Parameters, cells, conditions
-from usage_graph.store.connect import UNREACHABLE, Connection
+from usage_graph.store.consumers import consumers_of, rank_consumers, told_by
 from usage_graph.store.conversations import count_conversations, read_conversations
 from usage_graph.store.exporting import COUNT_PATIENCE, stream_conversations, stream_scope, within
 from usage_graph.store.histograms import NO_TIMES, Times, read_times, with_times
 from usage_graph.store.keyset import keep
 from usage_graph.store.ledger import credit_usage
-from usage_graph.store.lone import Known, Lone, of_one_statement
+from usage_graph.store.lone import of_one_statement
 from usage_graph.store.pages import COLUMNS, list_page
-from usage_graph.store.rollup import Settled, Standing
-from usage_graph.store.rows import counts_of, points_of, record_of, split_series
+from usage_graph.store.rows import counts_of, record_of
+from usage_graph.store.series import ask_groups, ask_whole, groups_of, whole_of
 from usage_graph.store.sql import query
-from usage_graph.store.sums import ALL, Sums, weight
+from usage_graph.store.view import View
 from usage_graph.usage import Metric, Totals, UsageRecord
 
-_log = logging.getLogger("usage_graph.store")
 
-_ITEM_COLUMNS = ("conversation", "agent", "item_name")
-_ITEM_KEY = "coalesce(c.conversation, c.agent, c.item_name)"
-_ITEM_DIMENSION = (
-    "CASE WHEN c.conversation IS NOT NULL THEN 'conversation' WHEN c.agent IS NOT NULL THEN 'agent' ELSE 'name' END"
-)
-
-
-class Snapshot:
+class Snapshot(View):
     """One view of the database: whatever is asked of it is answered as of one moment.
 
     Calls may overlap; they run one after another on the one connection. Sums reach back as far as rollups know them,
@@ -65,84 +51,15 @@ class Snapshot:
     Every method raises ``QueryTimeout`` or ``QueryUnavailable``; those that sum, ``BeforeRecords``.
     """
 
-    def __init__(self, connection: Connection, sums: Sums = ALL, known: Known | None = None) -> None:
-        """``known``: only one question will be asked, and this is how things stood when somebody looked last."""
-        self._connection = connection
-        self._sums = sums
-        self._lone = None if known is None else Lone(known)
-        self._transaction = connection.transaction(isolation="repeatable_read", readonly=True)
-        self._begun = False
-        self._lock = asyncio.Lock()
-        self._standings: dict[str, Standing] = {}
-        self._standings_lock = asyncio.Lock()
-
-    async def begin(self) -> None:
-        """From here on, all that is asked is answered as of one moment."""
-        with explained():
-            await self._transaction.start()
-        self._begun = True
-
-    async def end(self) -> None:
-        """Nothing more will be asked."""
-        if self._begun:
-            await self._transaction.rollback()
-
-    async def _fetch(self, sql: str, *values: object) -> list[asyncpg.Record]:
-        if self._lone is not None and self._lone.active:
-            with explained():
-                return await self._lone.fetch(self._connection, sql, values)
-        async with self._turn():
-            return await self._connection.fetch(sql, *values)
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        async with self._lock:
-            if not self._begun:
-                if self._lone is not None:
-                    self._lone.check()
-                await self.begin()
-            with explained():
-                yield
-
-    async def kept_since(self, project: str = "") -> datetime | None:
-        """Since when records are kept, ``None``: since ever. Read once, when it is first needed."""
-        for standing in self._standings.values():
-            return standing.kept_since
-        return (await self._standing(project)).kept_since
-
-    async def _standing(self, project: str) -> Standing:
-        """What there is to read of ``project``. Read once, when it is first needed."""
-        if self._lone is not None and self._lone.active:
-            return self._lone.standing(project)
-        async with self._standings_lock:
-            if project not in self._standings:
-                ((kept_since, until, unsettled),) = await self._fetch(query("get_standing"), project)
-                self._standings[project] = Standing(kept_since, Settled(until, tuple(unsettled)))
-                if self._lone is not None:
-                    self._lone.learn(project, self._standings[project])
-        return self._standings[project]
-
-    async def _kept(self, scope: Scope) -> Scope:
-        """What there are records of in ``scope``."""
-        since = await self.kept_since(scope.project)
-        return scope if since is None or since <= scope.start else replace(scope, start=min(since, scope.end))
-
     @of_one_statement
     async def totals(self, scope: Scope, *, latency: bool = False) -> Totals:
         """Sums over all calls of ``scope``; here and below with histograms of their times where ``latency``."""
         parameters = Parameters()
-        kept_since, settled = await self._standing(scope.project)
-        inner = cells(
-            scope,
-            parameters,
-            measures=self._sums.measures,
-            kept_since=kept_since,
-            settled=settled,
-            subtracting=True,
-        )
+        standing = await self._standing(scope.project)
+        inner = cells(scope, parameters, measures=self._sums.measures, standing=standing, subtracting=True)
         sql = query("sum_totals").format(sums=self._sums.sql, cells=inner)
         (row,) = await self._fetch(sql, *parameters.values)
-        times = await read_times(self._fetch, scope, kept_since=kept_since) if latency else NO_TIMES
+        times = await read_times(self._fetch, scope, kept_since=standing.kept_since) if latency else NO_TIMES
         return times.added_to(self._sums.totals_of(row))
 
     @of_one_statement
@@ -157,49 +74,20 @@ class Snapshot:
         latency: bool = False,
     ) -> Series:
         """Sums between each two of ``bounds`` (ascending, covering the scope); the ``top`` groups of ``by`` apart."""
-        parameters = Parameters()
         width = len(bounds) - 1
-        thresholds = parameters.add(list(bounds[:-1]))
-        kept_since, settled = await self._standing(scope.project)
+        standing = await self._standing(scope.project)
         if by is None:
-            sql = query("sum_series").format(
-                bounds=thresholds,
-                sums=self._sums.sql,
-                cells=cells(
-                    scope,
-                    parameters,
-                    measures=self._sums.measures,
-                    bounds=bounds,
-                    kept_since=kept_since,
-                    settled=settled,
-                ),
-            )
-            rows = await self._fetch(sql, *parameters.values)
-            times = await read_times(self._fetch, scope, bounds=bounds, kept_since=kept_since) if latency else NO_TIMES
-            found = ((row["point"], times.added_to(self._sums.totals_of(row), point=row["point"])) for row in rows)
-            return Series(points_of(width, found), [], None)
-        columns, attributes, (key,) = split_by([by])
+            whole = ask_whole(scope, bounds, sums=self._sums, standing=standing)
+            rows = await self._fetch(whole.sql, *whole.values)
+            times = NO_TIMES
+            if latency:
+                times = await read_times(self._fetch, scope, bounds=bounds, kept_since=standing.kept_since)
+            return whole_of(width, rows, self._sums, times)
         sums = self._sums.and_of(metric)
-        sql = query("sum_series_by").format(
-            bounds=thresholds,
-            sums=sums.sql,
-            key=key,
-            weight=weight(metric, "OVER (PARTITION BY c.key)"),
-            top=parameters.add(top),
-            cells=cells(
-                scope,
-                parameters,
-                columns=columns,
-                attributes=attributes,
-                measures=sums.measures,
-                bounds=bounds,
-                kept_since=kept_since,
-                settled=settled,
-            ),
-        )
-        rows = await self._fetch(sql, *parameters.values)
+        ranked = ask_groups(scope, bounds, by, sums=sums, metric=metric, top=top, standing=standing)
+        rows = await self._fetch(ranked.sql, *ranked.values)
         times = await self._times(scope, (by,), rows, bounds=bounds) if latency else NO_TIMES
-        return split_series(width, rows, sums, metric, times)
+        return groups_of(width, rows, sums, metric, times)
 
     async def _times(
         self, scope: Scope, by: Sequence[By], rows: Sequence[asyncpg.Record], *, bounds: Sequence[datetime] = ()
@@ -264,65 +152,31 @@ class Snapshot:
         self, scope: Scope, *, kind: ConsumerKind, metric: Metric, first: int, latency: bool = False
     ) -> list[Consumer]:
         """The ``first`` consumers by ``metric``, ties by key; shares are of all calls of ``scope``."""
-        parameters = Parameters()
-        of_item = kind is ConsumerKind.ITEM
-        columns = _ITEM_COLUMNS if of_item else (kind.value,)
-        kept_since, settled = await self._standing(scope.project)
-        titles = await self._kept(scope)
-        key = _ITEM_KEY if of_item else f"c.{kind.value}"
-        dimension = _ITEM_DIMENSION if of_item else f"'{kind.value}'"
+        standing = await self._standing(scope.project)
+        kept = await self._kept(scope)
         sums = self._sums.and_of(metric)
-        sql = query("sum_consumers").format(
-            sums=sums.sql,
-            measures=sums.columns("c"),
-            key=key,
-            dimension=dimension,
-            weight=weight(metric),
-            first=parameters.add(first),
-            cells=cells(
-                scope,
-                parameters,
-                columns=(*columns, "source"),
-                measures=sums.measures,
-                kept_since=kept_since,
-                settled=settled,
-                subtracting=True,
-            ),
-            project=(project := parameters.add(titles.project)),
-            start=parameters.add(titles.start),
-            end=parameters.add(titles.end),
-            bound=" AND ".join(conditions(scope.bound, parameters, project=project, of_records=True)) or "true",
-        )
-        *rows, whole_row = await self._fetch(sql, *parameters.values)
-        whole = sums.totals_of(whole_row)
+        ranked = rank_consumers(scope, kept, kind, sums=sums, metric=metric, first=first, standing=standing)
+        rows = await self._fetch(ranked.sql, *ranked.values)
         times = NO_TIMES
         if latency:
+            columns, key, dimension = told_by(kind)
+            groups = [(row["key"], row["dimension"]) for row in rows[:-1]]
             times = await read_times(
                 self._fetch,
                 scope,
-                kept_since=kept_since,
-                columns=(*columns, "source"),
+                kept_since=standing.kept_since,
+                columns=columns,
                 key=key,
                 then_key=dimension,
-                groups=[(row["key"], row["dimension"]) for row in rows],
+                groups=groups,
             )
-        return [
-            Consumer(
-                key=row["key"],
-                dimension=Dimension(row["dimension"]),
-                label=row["label"],
-                source=row["source"],
-                totals=(totals := times.added_to(sums.totals_of(row), rank=row["rank"])),
-                share=totals.share_of(whole, metric),
-            )
-            for row in rows
-        ]
+        return consumers_of(rows, sums, metric, times)
 
     @of_one_statement
     async def unpriced_models(self, scope: Scope, *, first: int) -> list[UnpricedModel]:
         """The ``first`` models with calls whose cost is unknown: most such calls first, then tokens, then names."""
         parameters = Parameters()
-        kept_since, settled = await self._standing(scope.project)
+        standing = await self._standing(scope.project)
         sql = query("sum_unpriced_models").format(
             first=parameters.add(first),
             cells=cells(
@@ -330,8 +184,7 @@ class Snapshot:
                 parameters,
                 columns=("model", "provider"),
                 measures=("calls", "unpriced_calls", "unpriced_input_tokens", "unpriced_output_tokens"),
-                kept_since=kept_since,
-                settled=settled,
+                standing=standing,
             ),
         )
         return [
@@ -359,15 +212,9 @@ class Snapshot:
     async def record_count(self, scope: Scope) -> int:
         """How many records ``scope`` has."""
         parameters = Parameters()
-        kept_since, settled = await self._standing(scope.project)
-        inner = cells(
-            await self._kept(scope),
-            parameters,
-            measures=("calls",),
-            kept_since=kept_since,
-            settled=settled,
-            subtracting=True,
-        )
+        standing = await self._standing(scope.project)
+        kept = await self._kept(scope)
+        inner = cells(kept, parameters, measures=("calls",), standing=standing, subtracting=True)
         (row,) = await self._fetch(query("sum_calls").format(cells=inner), *parameters.values)
         calls: int = row["calls"]
         return calls
@@ -375,8 +222,8 @@ class Snapshot:
     async def expected_records(self, scope: Scope) -> int | None:
         """How many records ``stream_records`` answers; ``None`` where counting them takes too long."""
         parameters = Parameters()
-        kept_since = await self.kept_since(scope.project)
-        inner = cells(await self._kept(scope), parameters, measures=("calls",), kept_since=kept_since)
+        standing = await self._standing(scope.project)
+        inner = cells(await self._kept(scope), parameters, measures=("calls",), standing=standing)
         sql = query("sum_calls").format(cells=inner)
         async with self._turn():
             return await within(
@@ -389,19 +236,19 @@ class Snapshot:
 
     async def expected_conversations(self, scope: Scope, *, search: str | None = None) -> int | None:
         """How many conversations ``stream_conversations`` answers; ``None`` where counting them takes too long."""
-        kept_since = await self.kept_since(scope.project)
+        standing = await self._standing(scope.project)
         async with self._turn():
             return await within(
                 self._connection,
                 COUNT_PATIENCE,
-                lambda: count_conversations(self._connection.fetch, scope, search, kept_since),
+                lambda: count_conversations(self._connection.fetch, scope, search, standing),
             )
 
     async def stream_conversations(
         self, scope: Scope, *, search: str | None = None
     ) -> AsyncGenerator[list[Conversation], None]:
         """The scope's conversations in the order in which they began, a portion at a time; as ``stream_records``."""
-        return stream_conversations(self._connection, scope, search, await self.kept_since(scope.project), self._turn)
+        return stream_conversations(self._connection, scope, search, await self._standing(scope.project), self._turn)
 
     @of_one_statement
     async def records_by_id(
@@ -432,13 +279,13 @@ class Snapshot:
         latency: bool = False,
     ) -> ConversationPage:
         """One page of the conversations with calls in the scope; ``search``: a text in title, agent, user or id."""
-        kept_since, settled = await self._standing(scope.project)
-        found = await read_conversations(self._fetch, scope, order, page, search, kept_since, self._sums, settled)
-        return await with_times(self._fetch, scope, found, kept_since) if latency else found
+        standing = await self._standing(scope.project)
+        found = await read_conversations(self._fetch, scope, order, page, search, self._sums, standing)
+        return await with_times(self._fetch, scope, found, standing.kept_since) if latency else found
 
     async def conversation_count(self, scope: Scope, *, search: str | None = None) -> int:
         """How many conversations have calls in the scope, and ``search`` as above."""
-        return await count_conversations(self._fetch, scope, search, *await self._standing(scope.project))
+        return await count_conversations(self._fetch, scope, search, await self._standing(scope.project))
 
     async def credit_usage(self, scope: Scope) -> CreditUsage:
         """What the calls of ``scope`` consumed, and what of it the plans of its project did not include."""
@@ -454,17 +301,3 @@ class Snapshot:
     async def ingest_health(self, project: str) -> IngestHealth:
         """What became of everything that was sent to ``project``, as far as servers have said so here."""
         return health_of(counts_of(await self._fetch(query("list_ingest"), project)))
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turns the driver's failures into those of this project; what it cannot explain goes on as it is."""
-    try:
-        yield
-    except asyncpg.QueryCanceledError as error:
-        raise QueryTimeout(
-            "The question took too long. Ask for a shorter window, fewer filters, or a larger bucket."
-        ) from error
-    except UNREACHABLE as error:
-        _log.warning("a query was not answered: %s: %s", type(error).__name__, error)
-        raise QueryUnavailable("The database cannot answer now; ask again in a moment.") from error
