@@ -54,15 +54,18 @@ class Database:
 
     def drop(self, name: str) -> None:
         """Whoever is connected to it."""
-        # As the superuser where there is one: autovacuum may be at it, too, which is nobody else's to end.
-        administrator = self._dsn.replace("//usage_graph@", "//postgres@")
-        asyncio.run(self._run(administrator, [f"DROP DATABASE {name} WITH (FORCE)"]))
+        # Autovacuum may be at it, too, which is nobody else's to end.
+        asyncio.run(self._run(_as_superuser(self._dsn), [f"DROP DATABASE {name} WITH (FORCE)"]))
+
+    def tidy_up(self, name: str) -> None:
+        """Do now what PostgreSQL would do beside the next measurement: vacuum, and write out what was loaded."""
+        self.execute(name, "VACUUM ANALYZE")
+        asyncio.run(self._run(_as_superuser(self.dsn(name)), ["CHECKPOINT"]))
 
     def forget(self, name: str) -> None:
-        """Empty PostgreSQL's buffers; as its superuser, which the embedded one has."""
-        administrator = self.dsn(name).replace("//usage_graph@", "//postgres@")
-        evict = "SELECT pg_buffercache_evict_all()"
-        asyncio.run(self._run(administrator, ["CREATE EXTENSION IF NOT EXISTS pg_buffercache", "CHECKPOINT", evict]))
+        """Empty PostgreSQL's buffers."""
+        evict = ("CREATE EXTENSION IF NOT EXISTS pg_buffercache", "CHECKPOINT", "SELECT pg_buffercache_evict_all()")
+        asyncio.run(self._run(_as_superuser(self.dsn(name)), evict))
 
     def execute(self, name: str, *statements: str) -> None:
         asyncio.run(self._run(self.dsn(name), statements))
@@ -119,6 +122,11 @@ class Database:
         """Migrate, and write ``count`` calls in the order of time. Returns the seconds that writing took."""
         self.migrate(name)
         return sum(self.write(name, calls_of(part)) for part in slices(Amount(seed, count, start, end)))
+
+
+def _as_superuser(dsn: str) -> str:
+    """The same of the embedded PostgreSQL's superuser; elsewhere the role is what it is."""
+    return dsn.replace("//usage_graph@", "//postgres@")
 
 
 @contextmanager

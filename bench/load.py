@@ -86,7 +86,7 @@ def load(
         asyncio.run(_finish(dsn, dropped))
         # What servers do every minute, once: it is about what is over, which all of this is but for the last day.
         asyncio.run(Upkeep(dsn=dsn, retention=None, clock=lambda: datetime.now(UTC)).round())
-        database.execute(name, "VACUUM ANALYZE")
+        database.tidy_up(name)
     return Loaded(amount.size, time.perf_counter() - begun, cpu.seconds[0])
 
 

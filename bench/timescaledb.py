@@ -166,7 +166,7 @@ class _Measuring:
 
     def _tidy_up(self) -> None:
         for name in self.names.values():
-            self.database.execute(name, "VACUUM ANALYZE")
+            self.database.tidy_up(name)
 
     def _ask(self, state: str, end: datetime) -> None:
         answers = read.compare(

@@ -84,7 +84,8 @@ def _month(database: Database, given: argparse.Namespace) -> datetime:
         database.create("month")
         load(database, "month", Amount(given.seed, given.records, end - MONTH, end), told=_tell)
     _tell("read: making the tables of PostGraphile and SQL")
-    database.execute("month", "DROP SCHEMA IF EXISTS peers CASCADE", _TABLES.read_text(), "VACUUM ANALYZE")
+    database.execute("month", "DROP SCHEMA IF EXISTS peers CASCADE", _TABLES.read_text())
+    database.tidy_up("month")
     found: datetime = asyncio.run(_ask(database.dsn("month"), "SELECT max(started_at) FROM peers.call"))
     return found
 
