@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from usage_graph.errors import ConfigError, QueryError
 from usage_graph.flags import DATABASE, Command, add, add_choice, add_settings, settings_of
@@ -13,9 +13,6 @@ from usage_graph.grant import Access, StoredKey
 from usage_graph.project import PROJECT_HEADER, project_named
 from usage_graph.report.text import printable
 from usage_graph.window import add_months, parse_duration
-
-if TYPE_CHECKING:
-    pass
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.receiver.payloads import llm_span, log_record, logs_request, request, to_json
 from usage_graph.errors import MalformedRequest
 from usage_graph.processor.measurements import METRICS, Point
-from usage_graph.processor.spans import Rejection
+from usage_graph.processor.span import Rejection
 from usage_graph.receiver.encoding import JSON
 from usage_graph.receiver.logs import LogRecord
 from usage_graph.receiver.metrics import Measured, Uncounted

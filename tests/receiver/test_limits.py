@@ -12,7 +12,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from tests.receiver.payloads import delta, llm_span, metrics_request, request, to_json
 from usage_graph.errors import MalformedRequest, QueueFull
 from usage_graph.processor.measurements import METRICS
-from usage_graph.processor.spans import Rejection
+from usage_graph.processor.span import Rejection
 from usage_graph.processor.values import MAX_DOCUMENT
 from usage_graph.receiver.encoding import JSON, PROTOBUF, Encoding
 from usage_graph.receiver.intake import Intake

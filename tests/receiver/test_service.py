@@ -20,7 +20,8 @@ from usage_graph.exporter.exporter import Exporter
 from usage_graph.health import Outcome
 from usage_graph.observation import Ancestor, Item, Observation
 from usage_graph.processor.cost import Pricing
-from usage_graph.processor.spans import Processor, Rejection
+from usage_graph.processor.span import Rejection
+from usage_graph.processor.spans import Processor
 from usage_graph.receiver.encoding import PROTOBUF
 from usage_graph.receiver.ledger import PartialSuccess
 from usage_graph.receiver.request import Request

@@ -4,16 +4,13 @@ import argparse
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from usage_graph.config import Settings
 from usage_graph.errors import ConfigError
 from usage_graph.flags import DATABASE, Command, add, add_settings, settings_of
 from usage_graph.price import RATES, Origin, OwnPrice
 from usage_graph.project import project_named
-
-if TYPE_CHECKING:
-    pass
 
 _RATES = {
     "input": "of input that is in no cache",

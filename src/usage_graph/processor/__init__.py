@@ -2,16 +2,8 @@
 
 from usage_graph.processor.cost import Pricing
 from usage_graph.processor.semconv import IDENTITY_KEYS, LEAF_KEYS, TELLING_KEYS, WANTED, WANTED_RESOURCE
-from usage_graph.processor.spans import (
-    NotACall,
-    Processor,
-    Rejection,
-    Resource,
-    Scope,
-    Span,
-    check,
-    project_of,
-)
+from usage_graph.processor.span import Rejection, Resource, Scope, Span, check, project_of
+from usage_graph.processor.spans import NotACall, Processor
 from usage_graph.processor.values import AttributeValue
 
 __all__ = [

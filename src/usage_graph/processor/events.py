@@ -26,7 +26,7 @@ from usage_graph.processor.cost import Pricing
 from usage_graph.processor.made import ids_of
 from usage_graph.processor.reading import Origin, origin
 from usage_graph.processor.semconv import INPUT_KEYS, OUTPUT_KEYS
-from usage_graph.processor.spans import Rejection, Resource, Scope
+from usage_graph.processor.span import Rejection, Resource, Scope
 from usage_graph.processor.tally import Tally
 from usage_graph.processor.values import AttributeValue, bounded_first_token
 from usage_graph.project import DEFAULT_PROJECT

@@ -33,7 +33,7 @@ from usage_graph.processor.meters import (
     Series,
 )
 from usage_graph.processor.reading import Origin, origin
-from usage_graph.processor.spans import Rejection, Resource, Scope
+from usage_graph.processor.span import Rejection, Resource, Scope
 from usage_graph.processor.tally import Tally
 from usage_graph.processor.values import AttributeValue, tokens, usd
 from usage_graph.project import DEFAULT_PROJECT

@@ -44,7 +44,7 @@ def _no_count(_: bytes) -> Entry | None:
 class RecentAttributes:
     """What attributes say, in whatever encoding ``read`` reads. Not for two threads at once.
 
-    ``count`` reads those of ``COUNTS`` that it can read as fast as they would be found: they are not remembered.
+    ``count`` reads those of ``COUNTS`` that it can read sooner than ``read`` would.
 
     Two generations: what was met since the last turn, and before it. Whatever comes often is found in the first one,
     and survives a turn as it is met again; what came once is forgotten after two.

@@ -19,51 +19,12 @@ from usage_graph.processor.marks import (
     TRUSTED_SCOPES,
     has_any,
 )
-from usage_graph.processor.reading import Found, Identity, Origin, origin, project_in, read, read_identity
+from usage_graph.processor.reading import Found, Identity, Origin, origin, read, read_identity
+from usage_graph.processor.span import ZERO_SPAN, Rejection, Resource, Scope, Span, check
 from usage_graph.processor.tokens import Tokens, habits, inclusive, written
 from usage_graph.processor.values import AttributeValue, bounded_first_token, text
 from usage_graph.project import DEFAULT_PROJECT
 from usage_graph.usage import MAX_DURATION_US, UsageRecord, record_id
-
-
-class Resource(NamedTuple):
-    """Who sent the spans; ``attributes`` may be limited to ``WANTED_RESOURCE``."""
-
-    attributes: Mapping[str, AttributeValue]
-
-
-class Scope(NamedTuple):
-    """The instrumentation that made the spans; ``attributes`` may be limited to ``WANTED_RESOURCE``."""
-
-    name: str
-    version: str
-    attributes: Mapping[str, AttributeValue]
-
-
-class Span(NamedTuple):
-    """One OTLP span; ``attributes`` may be limited to ``WANTED``. Times are nanoseconds since 1970, 0 if missing.
-
-    ``first_token_ns`` is when an event of it says that the first token came; ``found`` is what ``reading.read`` finds
-    in the attributes, where that is known already.
-    """
-
-    trace_id: bytes
-    span_id: bytes
-    parent_span_id: bytes
-    name: str
-    kind: int
-    start_ns: int
-    end_ns: int
-    status_code: int
-    attributes: Mapping[str, AttributeValue]
-    first_token_ns: int = 0
-    found: Found | None = None
-
-
-class Rejection(NamedTuple):
-    """Why a span cannot be a record, for whoever sent it."""
-
-    reason: str
 
 
 class NotACall(NamedTuple):
@@ -78,41 +39,8 @@ class NotACall(NamedTuple):
     unrecognised: bool
 
 
-NO_TRACE_ID = Rejection("span has no trace id (16 bytes, not all zero)")
-NO_SPAN_ID = Rejection("span has no span id (8 bytes, not all zero)")
-NO_START = Rejection("span has no start time (start_time_unix_nano is 0)")
-NOT_NANOSECONDS = Rejection("span starts before 1971: start_time_unix_nano counts nanoseconds since 1970")
-STARTS_IN_FUTURE = Rejection("span starts more than one hour in the future: check the sender's clock")
-ENDS_IN_FUTURE = Rejection("span ends more than one hour in the future: check the sender's clock")
-
-_ZERO_TRACE, _ZERO_SPAN = bytes(16), bytes(8)
-_HOUR_NS = 3_600 * 10**9
-_YEAR_1971_NS = 365 * 24 * _HOUR_NS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATUS_ERROR = 2
-
-
-def check(trace_id: bytes, span_id: bytes, start_ns: int, end_ns: int, now_ns: int) -> Rejection | None:
-    """Whether any span, LLM call or not, has ids and a believable time; cheap enough to ask of each.
-
-    Any past is fine (backfill), up to one hour in the future is a skewed clock. Before 1971 nobody called an LLM: such
-    a time was sent in seconds, milliseconds or microseconds. A missing end, one before the start, or one years after
-    it, is no reason to lose a call.
-    """
-    if len(trace_id) != 16 or trace_id == _ZERO_TRACE:
-        return NO_TRACE_ID
-    if len(span_id) != 8 or span_id == _ZERO_SPAN:
-        return NO_SPAN_ID
-    if start_ns < _YEAR_1971_NS:
-        return NOT_NANOSECONDS if start_ns else NO_START
-    if start_ns > now_ns + _HOUR_NS:
-        return STARTS_IN_FUTURE
-    return ENDS_IN_FUTURE if end_ns > now_ns + _HOUR_NS else None
-
-
-def project_of(resource: Resource, scope: Scope, named: str | None) -> str:
-    """The project of what a scope of a resource sends: the request's, already checked, else the resource's own."""
-    return named or project_in(resource.attributes)
 
 
 class Processor:
@@ -160,12 +88,34 @@ class Processor:
         if used.input is None and used.output is None and not failed and scope.startswith(STREAMED_TWICE):
             # A streamed call: the span "streaming response from ..." beside this one has the usage.
             return _beside(span, leaf.AROUND, around, project)
-        agent = found.agent or around.agent
-        source = found.source or around.source
+        record = self._record(span, found, used, around, operation, provider, project, failed)
+        return Observation(
+            self._charging.charge(record),
+            _parent(span),
+            found.response_id,
+            found.request_id or (found.bare_request_id if scope.startswith(CLAUDE_CODE) else None),
+            scope.startswith(TRUSTED_SCOPES),
+            (found.source or around.source) is None,
+            text(scope) or "",
+            around.instance or found.service,
+        )
+
+    def _record(
+        self,
+        span: Span,
+        found: Found,
+        used: Tokens,
+        around: Origin,
+        operation: str,
+        provider: str | None,
+        project: str,
+        failed: bool,
+    ) -> UsageRecord:
+        """Priced, but not yet charged for."""
         # Whole seconds and the rest apart: of all microseconds at once, timedelta would divide them again.
         started_at = _EPOCH + timedelta(0, span.start_ns // 10**9, span.start_ns % 10**9 // 1000)
         duration_us = _duration_us(span)
-        said = reported(found, used, attributes)
+        said = reported(found, used, span.attributes)
         charged = said or self._pricing.charge(
             provider,
             found.request_model,
@@ -178,8 +128,9 @@ class Processor:
         )
         cost, input_cost, read_cost, write_cost, output_cost = charged or UNKNOWN
         credits_nano = found.credits if found.credits is not None else found.nano_credits
+        agent = found.agent or around.agent
         # In the order of the fields: names would cost a tenth of all that is done for a span here.
-        record = UsageRecord._make(
+        return UsageRecord._make(
             (
                 project,
                 started_at,
@@ -189,7 +140,7 @@ class Processor:
                 duration_us,
                 failed,
                 found.error_type,
-                source or derived_source(agent, operation),
+                found.source or around.source or derived_source(agent, operation),
                 operation,
                 found.name or around.name,
                 agent,
@@ -221,16 +172,6 @@ class Processor:
                 found.turn,
                 (),
             )
-        )
-        return Observation(
-            self._charging.charge(record),
-            _parent(span),
-            found.response_id,
-            found.request_id or (found.bare_request_id if scope.startswith(CLAUDE_CODE) else None),
-            scope.startswith(TRUSTED_SCOPES),
-            source is None,
-            text(scope) or "",
-            around.instance or found.service,
         )
 
     def _origin(self, resource: Resource, scope: Scope) -> Origin:
@@ -271,7 +212,7 @@ def _beside(span: Span, judged: NoCall, around: Origin, project: str) -> NotACal
 def _parent(span: Span) -> bytes:
     """The id of the span above; empty where there is none, or what is there cannot be one."""
     parent = span.parent_span_id
-    return parent if len(parent) == 8 and parent != _ZERO_SPAN else b""
+    return parent if len(parent) == 8 and parent != ZERO_SPAN else b""
 
 
 def _duration_us(span: Span) -> int:

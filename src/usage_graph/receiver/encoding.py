@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
-from usage_graph.processor.spans import Rejection, Resource
+from usage_graph.processor.span import Rejection, Resource
 from usage_graph.receiver import json, protobuf, status
 from usage_graph.receiver.logs import LogReader, LogRecord
 from usage_graph.receiver.metrics import Metered, MetricReader, measured

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from usage_graph.exporter.bisect import Rejected
 from usage_graph.health import Outcome, Tell
 from usage_graph.observation import Item, Observation
-from usage_graph.processor.spans import Resource, Scope, project_of
+from usage_graph.processor.span import Resource, Scope, project_of
 from usage_graph.project import DEFAULT_PROJECT
 from usage_graph.receiver.request import Signal
 

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple, Protocol
 
 from usage_graph.processor.events import Event
-from usage_graph.processor.spans import Resource, Scope
+from usage_graph.processor.span import Resource, Scope
 from usage_graph.receiver.request import GroupReader
 
 

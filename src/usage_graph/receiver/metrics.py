@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from usage_graph.processor.measurements import METRICS, Point
-from usage_graph.processor.spans import Rejection, Resource, Scope
+from usage_graph.processor.span import Rejection, Resource, Scope
 from usage_graph.receiver.request import GroupReader, Unreadable, walk
 
 _PAUSE_EVERY = 256

@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from usage_graph.processor.spans import Rejection, Resource, Scope
+from usage_graph.processor.span import Rejection, Resource, Scope
 
 T = TypeVar("T")
 

@@ -12,7 +12,8 @@ from usage_graph.observation import Ancestor, Observation
 from usage_graph.processor.events import EventProcessor, Ignored
 from usage_graph.processor.marks import NEVER_LEAF_SCOPES
 from usage_graph.processor.measurements import MeasurementProcessor
-from usage_graph.processor.spans import NotACall, Processor, Rejection, Resource, check
+from usage_graph.processor.span import Rejection, Resource, check
+from usage_graph.processor.spans import NotACall, Processor
 from usage_graph.receiver.ledger import Ledger, PartialSuccess
 from usage_graph.receiver.lineage import Lineage
 from usage_graph.receiver.logs import LogRecord
@@ -22,8 +23,9 @@ from usage_graph.receiver.traces import Decoded, Outline
 
 _log = logging.getLogger("usage_graph.receiver")
 
-_YIELD_EVERY = 128
-"""Parts decoded before other requests get a turn: about 3 ms of LLM calls."""
+_YIELD_EVERY = 32
+"""Parts decoded before others get a turn: about 1 ms of LLM calls. The batch that is being written takes a dozen turns,
+between which the database has nothing to do."""
 _NO_SPAN = bytes(8)
 _SERVICE_NAME = "service.name"
 

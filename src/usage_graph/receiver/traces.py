@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple, Protocol
 
-from usage_graph.processor.spans import Rejection, Resource, Scope, Span
+from usage_graph.processor.span import Rejection, Resource, Scope, Span
 from usage_graph.receiver.request import GroupReader
 
 

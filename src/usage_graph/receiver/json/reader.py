@@ -13,7 +13,7 @@ from usage_graph.processor.measurements import Point
 from usage_graph.processor.reading import Found
 from usage_graph.processor.recent import Read, RecentAttributes
 from usage_graph.processor.semconv import TELLING_KEYS
-from usage_graph.processor.spans import Resource, Scope, Span
+from usage_graph.processor.span import Resource, Scope, Span
 from usage_graph.processor.values import AttributeValue, tokens
 from usage_graph.receiver.hints import (
     FIRST_TOKEN_EVENTS,

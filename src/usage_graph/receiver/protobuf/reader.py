@@ -9,7 +9,7 @@ from usage_graph.processor.events import EVENT_NAME, MAX_NAME, Event, name_of
 from usage_graph.processor.measurements import Point
 from usage_graph.processor.recent import COUNTS, Read, RecentAttributes
 from usage_graph.processor.semconv import TELLING_KEYS
-from usage_graph.processor.spans import Resource, Scope, Span
+from usage_graph.processor.span import Resource, Scope, Span
 from usage_graph.processor.values import MAX_DOCUMENT, AttributeValue, tokens
 from usage_graph.receiver.hints import (
     FIRST_TOKEN_EVENTS,
