@@ -1,8 +1,10 @@
 """Calls known by their size and time alone: for instrumentations of one process that share no id.
 
 Only where it is asked for: of calls that run at the same time and are of the same size, any two that different
-instrumentations saw may be taken for one. Each instrumentation tells of a call once, so the number of calls is right
-as long as each of them saw every call.
+instrumentations saw may be taken for one. Each instrumentation tells of a call once. So where calls are alike each
+other, there are as many as there were if each instrumentation saw all of them, in whatever order and batches they came:
+no two are left that could be one. Where they are alike some of the others only, as their times nest with some, the
+nearest are taken; this may leave one over, as what is merged stays so.
 """
 
 from bisect import bisect_left
@@ -10,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from itertools import combinations
+from itertools import chain, permutations
 from typing import Any, NamedTuple
 
 from usage_graph.observation import MergeReason, Observation
@@ -20,8 +22,10 @@ from usage_graph.store.sql import query
 
 _SLACK = timedelta(milliseconds=5)
 """What clocks are read apart on the way into a call and out of it."""
+_MISCOUNT = 1
+"""Some instrumentations count an output token too many."""
 _NEAR = 50
-"""So many calls that began before, and after, are compared with one."""
+"""Of many that could be the same call as one, so many that began before, and after, are compared with it at first."""
 
 
 class _Print(NamedTuple):
@@ -55,72 +59,97 @@ def _print_of(one: Observation) -> _Print | None:
     )
 
 
+class _Pool(NamedTuple):
+    """Observations of one size: new ones of one instrumentation, and those of another; each by when they began."""
+
+    ours: list[_Print]
+    theirs: list[_Print]
+
+
+class _Homes:
+    """Of which call each observation is as far as is known, and what is known of these calls."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self._inhabitants: dict[int, list[Node]] = {n: [*stored, *new] for n, (stored, new) in enumerate(groups)}
+        self._home = {node: number for number, nodes in self._inhabitants.items() for node in nodes}
+        self._scopes: dict[int, set[str]] = defaultdict(set)
+        self._responses: dict[int, set[str]] = defaultdict(set)
+
+    def __contains__(self, node: Node) -> bool:
+        return node in self._home
+
+    def enter(self, one: _Print) -> None:
+        number = self._home[one.node]
+        self._scopes[number].add(one.scope)
+        if one.response_id:
+            self._responses[number].add(one.response_id)
+
+    def told(self, one: _Print, scope: str) -> bool:
+        """Whether this instrumentation has told of the call of ``one``."""
+        return scope in self._scopes[self._home[one.node]]
+
+    def join(self, one: _Print, other: _Print) -> bool:
+        """Put the calls of both together, unless they are or cannot be one."""
+        a, b = self._home[one.node], self._home[other.node]
+        scopes, responses = self._scopes, self._responses
+        if a == b or not scopes[a].isdisjoint(scopes[b]) or len(responses[a] | responses[b]) > 1:
+            return False
+        scopes[a] |= scopes.pop(b)
+        responses[a] |= responses.pop(b)
+        self._inhabitants[a] += self._inhabitants[b]
+        self._home.update(dict.fromkeys(self._inhabitants.pop(b), a))
+        return True
+
+
 class Fingerprints:
     """Those of the observations that have just come, and of the stored ones that may be of the same calls."""
 
     def __init__(self, observations: Sequence[Observation]) -> None:
-        found = (_print_of(one) for one in observations)
-        self._new = {one.node: one for one in found if one is not None}
-        self._pairs: list[tuple[_Print, _Print]] = []
+        self._new = {one.key: found for one in observations if (found := _print_of(one)) is not None}
+        self._stored: list[_Print] = []
 
     @property
     def calls(self) -> set[Call]:
         """The stored calls that may be among them."""
-        return {stored.node for _, stored in self._pairs if isinstance(stored.node, Call)}
+        return {one.node for one in self._stored if isinstance(one.node, Call)}
 
     async def look_up(self, connection: Connection) -> None:
         """Find the stored observations that may be of the same calls."""
         if not self._new:
             return
-        rows = [(p.node, p.project, p.size, p.scope, p.started_at, p.ended_at) for p in self._new.values()]
+        # One for each of those that could take it away, so that none remains without.
+        alike = Counter((p.project, p.size) for p in self._new.values())
+        rows = [(key, *p[1:], max(2 * _NEAR, alike[p.project, p.size])) for key, p in self._new.items()]
         columns: list[Any] = list(zip(*rows, strict=True))
-        for row in await connection.fetch(query("find_fingerprints"), *columns):
-            new = self._new[row["observation"]]
-            call = Call(new.project, row["call_started_at"], row["call"])
-            times = row["started_at"], row["ended_at"]
-            stored = _Print(call, new.project, new.size, *times, row["output_tokens"], row["scope"], row["response_id"])
-            self._pairs.append((new, stored))
+        for project, *rest, started_at, call in await connection.fetch(query("find_fingerprints"), *columns):
+            self._stored.append(_Print(Call(project, started_at, call), project, *rest))
 
     def links(self, groups: Sequence[Group]) -> Iterator[Link]:
         """One link at most between two of ``groups``, the closest in time first, none between what cannot be one."""
-        home: dict[Node, int] = {}
-        inhabitants: dict[int, list[Node]] = {}
-        scopes: dict[int, set[str]] = defaultdict(set)
-        responses: dict[int, set[str]] = defaultdict(set)
-
-        def enter(one: _Print, number: int) -> None:
-            scopes[number].add(one.scope)
-            if one.response_id:
-                responses[number].add(one.response_id)
-
-        for number, (stored, new) in enumerate(groups):
-            inhabitants[number] = [*stored, *new]
-            home.update(dict.fromkeys(inhabitants[number], number))
-            for key in new:
-                if key in self._new:
-                    enter(self._new[key], number)
+        homes = _Homes(groups)
         # A stored call may be gone, as records are kept for a time only.
-        self._pairs = [pair for pair in self._pairs if pair[1].node in home]
-        for _, one in self._pairs:
-            enter(one, home[one.node])
-        for one, other in sorted(self._candidates(), key=_apart):
-            a, b = home[one.node], home[other.node]
-            if a == b or scopes[a] & scopes[b] or len(responses[a] | responses[b]) > 1:
-                continue
-            scopes[a] |= scopes.pop(b)
-            responses[a] |= responses.pop(b, set())
-            inhabitants[a] += inhabitants[b]
-            home.update(dict.fromkeys(inhabitants.pop(b), a))
-            yield Link(MergeReason.FINGERPRINT, one.node, other.node)
+        self._stored = [one for one in self._stored if one.node in homes]
+        for one in (*self._new.values(), *self._stored):
+            homes.enter(one)
+        pools = [*self._pools()]
+        near = (pair for pool in pools for pair in _near(pool))
+        # Each of the others is found only once all before it are joined.
+        for one, other in chain(sorted(near, key=_apart), chain.from_iterable(_left(pool, homes) for pool in pools)):
+            if homes.join(one, other):
+                yield Link(MergeReason.FINGERPRINT, one.node, other.node)
 
-    def _candidates(self) -> Iterator[tuple[_Print, _Print]]:
-        by_size: dict[tuple[str, int], dict[str, list[_Print]]] = defaultdict(lambda: defaultdict(list))
-        for one in self._new.values():
-            by_size[one.project, one.size][one.scope].append(one)
+    def _pools(self) -> Iterator[_Pool]:
+        by_size: dict[tuple[str, int], dict[str, tuple[list[_Print], list[_Print]]]]
+        by_size = defaultdict(lambda: defaultdict(lambda: ([], [])))
+        for place, prints in enumerate((self._new.values(), self._stored)):
+            for one in sorted(prints, key=_started):
+                by_size[one.project, one.size][one.scope][place].append(one)
         for by_scope in by_size.values():
-            for ours, theirs in combinations(by_scope.values(), 2):
-                yield from _near(ours, theirs)
-        yield from ((one, other) for one, other in self._pairs if _alike(one, other))
+            for (ours, (new, _)), (theirs, (others, stored)) in permutations(by_scope.items(), 2):
+                if new and stored:
+                    yield _Pool(new, stored)
+                if new and others and ours < theirs:
+                    yield _Pool(new, others)
 
     async def store(self, connection: Connection, calls: Mapping[int, Call], gone: Sequence[tuple[Call, Call]]) -> None:
         """Keep them for those that are yet to come; ``calls``: of which call each new observation is."""
@@ -136,17 +165,38 @@ class Fingerprints:
             await connection.execute(query("store_fingerprints"), *zip(*rows, strict=True))
 
 
-def _near(ours: Sequence[_Print], theirs: Sequence[_Print]) -> Iterator[tuple[_Print, _Print]]:
+def _near(pool: _Pool) -> Iterator[tuple[_Print, _Print]]:
     """The pairs that may be of one call: of many that run at once the nearest few, or they would be all with all."""
-    theirs = sorted(theirs, key=_started)
-    starts = [one.started_at for one in theirs]
-    before: Counter[int] = Counter()
-    for one in sorted(ours, key=_started):
-        # Those that began together are each compared with others.
-        place = bisect_left(starts, one.started_at)
-        middle = place + before[place]
-        before[place] += 1
-        yield from ((one, other) for other in theirs[max(0, middle - _NEAR) : middle + _NEAR] if _alike(one, other))
+    by_output: dict[int, list[_Print]] = defaultdict(list)
+    for other in pool.theirs:
+        by_output[other.output or 0].append(other)
+    starts = {output: [*map(_started, found)] for output, found in by_output.items()}
+    before: Counter[tuple[int, int]] = Counter()
+    for one in pool.ours:
+        for output in range((one.output or 0) - _MISCOUNT, (one.output or 0) + _MISCOUNT + 1):
+            if output not in starts:
+                continue
+            # Those that began together are each compared with others.
+            place = bisect_left(starts[output], one.started_at)
+            middle = place + before[output, place]
+            before[output, place] += 1
+            found = by_output[output][max(0, middle - _NEAR) : middle + _NEAR]
+            yield from ((one, other) for other in found if _alike(one, other))
+
+
+def _left(pool: _Pool, homes: _Homes) -> Iterator[tuple[_Print, _Print]]:
+    """Those that could be of one call still, for each as long as it is of none: while they are many, each finds one."""
+    scope, their_scope = pool.ours[0].scope, pool.theirs[0].scope
+    theirs = [other for other in pool.theirs if not homes.told(other, scope)]
+    for one in pool.ours:
+        if homes.told(one, their_scope):
+            continue
+        for place, other in enumerate(theirs):
+            if _alike(one, other):
+                yield one, other
+                if homes.told(one, their_scope):
+                    del theirs[place]
+                    break
 
 
 def _started(one: _Print) -> datetime:
@@ -154,7 +204,7 @@ def _started(one: _Print) -> datetime:
 
 
 def _alike(one: _Print, other: _Print) -> bool:
-    if abs((one.output or 0) - (other.output or 0)) > 1:
+    if abs((one.output or 0) - (other.output or 0)) > _MISCOUNT:
         return False
     return _within(one, other) or _within(other, one)
 
