@@ -180,7 +180,7 @@ SETTINGS = (
     Setting("max_body_bytes", _number(1024, 1024 * MIB), "largest OTLP body, before and after decompression"),
     Setting("queue_spans", _number(1, 10**8), "spans that may wait for the database before senders get 503"),
     Setting("queue_bytes", _number(1024, 64 * 1024 * MIB), "the same in bytes of request bodies"),
-    Setting("batch_spans", _number(1, 10**6), "spans that make a batch full"),
+    Setting("batch_spans", _number(1, 10**6), "spans that make a batch full; up to four that wait are written as one"),
     Setting("batch_timeout", _seconds(3600), "seconds a batch waits for more spans before it is written"),
     Setting("pool_size", _number(1, 1000), "connections for queries"),
     Setting("statement_timeout", _seconds(3600), "seconds a query may take"),

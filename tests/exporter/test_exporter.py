@@ -83,6 +83,32 @@ async def test_a_batch_that_the_next_request_does_not_fit_into_does_not_wait() -
     assert [len(batch) for batch in store.batches] == [2, 2]
 
 
+@pytest.mark.parametrize(
+    ("requests", "expected"),
+    [
+        ([10] * 2, [10, 10]),
+        ([10] * 3, [20, 10]),
+        ([10] * 20, [40, 40, 40, 40, 20, 10, 10]),
+        ([5] * 6, [20, 10]),
+        ([10, 35, 10, 10, 10], [10, 35, 20, 10]),
+        ([41, 10, 10, 10], [41, 20, 10]),
+    ],
+)
+async def test_where_many_wait_batches_are_larger(requests: Sequence[int], expected: Sequence[int]) -> None:
+    """But never more than four full ones, nor all that waits; one request may be as large as it is."""
+    store = Store()
+    store.open.clear()
+    async with running(store, batch_spans=10) as exporter:
+        answers = [send(exporter, 0)]
+        await until(lambda: bool(store.batches))
+        answers += [send(exporter, *range(n * 100, n * 100 + size)) for n, size in enumerate(requests, 1)]
+        await until(lambda: exporter.waiting == 1 + sum(requests))
+        store.open.set()
+        assert await asyncio.gather(*answers) == [[] for _ in answers]
+    assert [len(batch) for batch in store.batches[1:]] == expected
+    assert store.numbers == [0, *(n * 100 + at for n, size in enumerate(requests, 1) for at in range(size))]
+
+
 class Choosy(Store):
     """Gives up on every batch that has one of ``heavy``, as a database does on what takes too long."""
 
@@ -134,7 +160,7 @@ async def test_a_request_is_never_split_over_batches() -> None:
         await asyncio.sleep(0.01)
         store.open.set()
         await asyncio.gather(*answers)
-    assert [len(batch) for batch in store.batches] == [8, 8, 4, 50]
+    assert [len(batch) for batch in store.batches] == [16, 4, 50]
 
 
 async def test_each_request_is_told_of_its_own_refused_records() -> None:

@@ -37,6 +37,11 @@ class Batch(Generic[Ticket]):
         self.requests.append(request)
         self.spans += len(request.items)
 
+    def join(self, later: "Batch[Ticket]") -> None:
+        """Add the requests of a batch that was opened later."""
+        self.requests += later.requests
+        self.spans += later.spans
+
     def due_in(self, now: float, *, max_spans: int, timeout: float) -> float:
         """Seconds until the batch should be written: 0 when it is full or has waited for ``timeout``."""
         return 0.0 if self.spans >= max_spans else max(0.0, self.opened + timeout - now)
