@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.serving import Server
 from tests.timescale.serving import Timescale
@@ -31,8 +31,8 @@ _MEMORY = "/dev/shm"  # noqa: S108
 _ROOM = 4 * 2**30
 _numbers = itertools.count()
 
-# Machines are shared: how long an example takes says nothing.
-settings.register_profile("usage-graph", deadline=None)
+# Machines are shared: how long an example takes, or to think of one, says nothing.
+settings.register_profile("usage-graph", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("usage-graph")
 
 

@@ -50,11 +50,14 @@ def test_the_printed_address_leads_to_graphiql(server: Server) -> None:
 
 
 def test_sigterm_answers_what_is_under_way_and_exits_0(postgresql: str) -> None:
-    server = Server(database_url=postgresql, settings={"USAGE_GRAPH_BATCH_TIMEOUT": "1"}).start()
+    server = Server(database_url=postgresql, settings={"USAGE_GRAPH_BATCH_TIMEOUT": "10"}).start()
     answers: list[int] = []
     sender = threading.Thread(target=lambda: answers.append(post_spans(server, range(100)).status_code))
     sender.start()
-    time.sleep(0.4)  # inside the second that the batch waits for company
+    deadline = time.monotonic() + 8  # the batch waits for company a little longer
+    while "usage_graph_exporter_queue_length 100" not in httpx.get(f"{server.http}/metrics").text:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     assert server.stop() == 0
     sender.join(10)
     assert answers == [200]

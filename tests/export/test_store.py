@@ -166,12 +166,12 @@ async def test_each_portion_has_the_whole_time(several_backends: str) -> None:
         await connection.execute(FILL.replace("$1", str(3 * PORTION)))
     scope = Scope("default", NOW - timedelta(days=2), NOW)
     async with (
-        open_reader(several_backends, connections=1, statement_timeout=0.5) as reader,
+        open_reader(several_backends, connections=1, statement_timeout=1.0) as reader,
         reader.snapshot() as snapshot,
         aclosing(await snapshot.stream_records(scope)) as portions,
     ):
         async for _ in portions:
-            await asyncio.sleep(0.3)  # as a slow client takes it: longer in all than a statement may take
+            await asyncio.sleep(0.4)  # as a slow client takes it: longer in all than a statement may take
 
 
 async def free(reader: Reader) -> bool:

@@ -116,7 +116,7 @@ def postmaster_on(data_dir: Path) -> int:
     return int((data_dir / "postgresql" / "postmaster.pid").read_text().split()[0])
 
 
-def eventually(true: Callable[[], object], *, within: float = 10.0) -> bool:
+def eventually(true: Callable[[], object], *, within: float = 30.0) -> bool:
     deadline = time.monotonic() + within
     while not true():
         if time.monotonic() > deadline:

@@ -219,7 +219,7 @@ async def test_text_that_no_record_can_hold_matches_none(database: str) -> None:
 
 async def test_a_question_that_takes_too_long(several_backends: str) -> None:
     async with (
-        open_reader(several_backends, connections=1, statement_timeout=0.05) as reader,
+        open_reader(several_backends, connections=1, statement_timeout=0.5) as reader,
         reader.snapshot() as snapshot,
     ):
         with pytest.raises(QueryTimeout, match="took too long"):
