@@ -21,6 +21,7 @@ from bench.workload import Amount, Slice, calls_of, slices
 from usage_graph.observation import Observation
 from usage_graph.store.connect import Connection, connect
 from usage_graph.store.flags import flags_of
+from usage_graph.store.identity import identities
 from usage_graph.store.linking import Kind, seen
 from usage_graph.store.rows import row_of
 from usage_graph.store.upkeep import Upkeep
@@ -28,7 +29,7 @@ from usage_graph.usage import UsageRecord
 
 PROCESSES = 2
 _FILLED = ("usage_record", "usage_identity")
-_IDENTITY = ("project", "kind", "key", "started_at", "record", "flags", "parent")
+_IDENTITY = ("key", "started_at", "record", "flags", "parent")
 _SECONDS = 3600.0
 _MEMORY = "512MB"
 _TOLD_EVERY = 1_000_000
@@ -139,11 +140,9 @@ async def _put(connection: Connection, found: list[Observation]) -> None:
 
 def _identities(found: list[Observation]) -> Iterator[tuple[Any, ...]]:
     for one in found:
-        record = one.record
-        span, flags = record.trace_id + record.span_id, flags_of(seen(one))
-        yield record.project, Kind.SPAN, span, record.started_at, record.id, flags, one.parent
-        if one.response_id is not None:
-            yield record.project, Kind.RESPONSE, one.response_id.encode(), record.started_at, record.id, 0, None
+        at, record, flags = one.record.started_at, one.record.id, flags_of(seen(one)) or None
+        for kind, key in identities(one):
+            yield (key, at, record, flags, one.parent) if kind is Kind.SPAN else (key, at, record, None, None)
 
 
 async def _drop_indexes(dsn: str) -> list[str]:

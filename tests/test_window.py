@@ -14,6 +14,7 @@ from usage_graph.window import (
     CalendarPeriod,
     Duration,
     Window,
+    _boundaries,
     between,
     boundaries,
     choose_bucket,
@@ -44,6 +45,15 @@ def test_boundaries_cover_the_window_and_fit_quarters(name: str, bucket: Bucket,
     assert bounds[-2] < window.end <= bounds[-1]
     assert all(left < right for left, right in pairwise(bounds))
     assert all(bound.timestamp() % 900 == 0 for bound in bounds)
+
+
+@given(ZONES, BUCKETS, st.datetimes(datetime(1900, 1, 1), datetime(2036, 1, 1)), st.integers(1, 15 * 86_400))
+def test_boundaries_are_those_that_the_calendar_has(name: str, bucket: Bucket, at: datetime, seconds: int) -> None:
+    """Those of other windows are told again where they are the same."""
+    start = at.replace(tzinfo=UTC)
+    window = Window(start, start + timedelta(seconds=seconds))
+    walked = _boundaries.__wrapped__(*window, bucket, time_zone(name))
+    assert boundaries(window, bucket, time_zone(name)) == walked
 
 
 @given(ZONES, st.datetimes(datetime(2000, 2, 1), datetime(2036, 1, 1)))

@@ -98,6 +98,15 @@ class DimensionValue(NamedTuple):
     calls: int
 
 
+class Point(NamedTuple):
+    """One bucket of a series. ``partial``: it is cut by an edge of the window, or not over yet."""
+
+    start: datetime
+    end: datetime
+    partial: bool
+    totals: Totals
+
+
 class SeriesGroup(NamedTuple):
     """One value of a dimension over time; ``points`` has one entry per point of the series."""
 

@@ -214,15 +214,19 @@ class Totals(NamedTuple):
     @property
     def cost(self) -> Decimal | None:
         """USD; 0 on zero calls, unknown where there are calls and none is priced."""
-        if self.calls and self.unpriced_calls == self.calls:
-            return None
-        return from_nano(self.cost_nano)
+        known = self.known_cost_nano
+        return None if known is None else from_nano(known)
+
+    @property
+    def known_cost_nano(self) -> int | None:
+        """The same in nano-USD."""
+        return None if self.calls and self.unpriced_calls == self.calls else self.cost_nano
 
     @property
     def costs(self) -> Costs:
         """Unknown where ``cost`` is. Calls whose parts are unknown are in ``other`` with all of their cost."""
         parts = (self.input_cost_nano, self.cache_read_cost_nano, self.cache_write_cost_nano, self.output_cost_nano)
-        return Costs.of(None if self.cost is None else self.cost_nano, parts)
+        return Costs.of(self.known_cost_nano, parts)
 
     @property
     def priced_share(self) -> float | None:
@@ -261,7 +265,7 @@ class Totals(NamedTuple):
         """The measure ``metric`` as an integer in the units of this class; unknown only for COST."""
         match metric:
             case Metric.COST:
-                return None if self.cost is None else self.cost_nano
+                return self.known_cost_nano
             case Metric.TOKENS:
                 return self.total_tokens
             case Metric.INPUT_TOKENS:

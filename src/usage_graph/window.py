@@ -7,9 +7,9 @@ what lets 15-minute rollups answer for any zone.
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -20,6 +20,10 @@ from usage_graph.errors import BadTimeZone, BadWindow, QueryError, TooManyPoints
 MAX_POINTS = 2000
 READABLE = (24, 60)
 """AUTO aims at this many points."""
+_QUARTER = timedelta(minutes=15)
+_QUARTERS_SINCE = 2000
+"""The year since which each boundary is a multiple of it."""
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Bucket(StrEnum):
@@ -200,7 +204,7 @@ def _next_hour(at: datetime, zone: ZoneInfo) -> datetime:
 def _walker(bucket: Bucket, zone: ZoneInfo, start: datetime) -> tuple[datetime, Callable[[datetime], datetime]]:
     """The boundary at or before ``start``, and the function from one boundary to the next."""
     if bucket is Bucket.FIFTEEN_MINUTES:
-        return _quarter(start), lambda at: at + timedelta(minutes=15)
+        return _quarter(start), lambda at: at + _QUARTER
     if bucket is Bucket.HOUR:
         return _hour(start, zone), lambda at: _next_hour(at, zone)
 
@@ -250,7 +254,7 @@ def most_points(window: Window, bucket: Bucket) -> int:
     return min(MAX_POINTS, math.floor((window.end - window.start) / _APPROXIMATE[bucket]) + 3)
 
 
-def boundaries(window: Window, bucket: Bucket, zone: ZoneInfo) -> list[datetime]:
+def boundaries(window: Window, bucket: Bucket, zone: ZoneInfo) -> Sequence[datetime]:
     """The ascending UTC instants that divide ``window``: one more than there are points.
 
     The first is at or before the window's start and the last at or after its end, so the outer buckets may be cut.
@@ -263,18 +267,28 @@ def boundaries(window: Window, bucket: Bucket, zone: ZoneInfo) -> list[datetime]
         raise ValueError("AUTO is resolved by choose_bucket")
     if (window.end - window.start) / _APPROXIMATE[bucket] > MAX_POINTS + 2:
         raise _too_many(bucket)
+    start, end = window
+    if _QUARTERS_SINCE <= start.year <= end.year < MAXYEAR:
+        # Nothing begins between two quarters of an hour: for so long windows that move on have the same boundaries.
+        start, end = _quarter(start), _quarter(end + _QUARTER - _MICROSECOND)
+    found = _boundaries(start, end, bucket, zone)
+    if len(found) - 1 > MAX_POINTS:
+        raise _too_many(bucket)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _boundaries(start: datetime, end: datetime, bucket: Bucket, zone: ZoneInfo) -> tuple[datetime, ...]:
     try:
-        at, following = _walker(bucket, zone, window.start)
+        at, following = _walker(bucket, zone, start)
         found = [at]
-        while at < window.end:
+        while at < end:
             at = following(at)
             if at > found[-1]:  # a zone that skipped a whole day (Apia, 2011) has no bucket for it
                 found.append(at)
     except (ValueError, OverflowError):
         raise BadWindow("The window reaches the end of the calendar: ask for a shorter one.") from None
-    if len(found) - 1 > MAX_POINTS:
-        raise _too_many(bucket)
-    return found
+    return tuple(found)
 
 
 def _too_many(bucket: Bucket) -> TooManyPoints:

@@ -42,7 +42,10 @@ def test_a_loaded_database_is_the_one_that_is_written(postgres: Embedded, monkey
             asyncio.run(contents(database.dsn(name))) for name in ("bench_written", "bench_loaded", "bench_dense")
         )
     assert written["usage_record"].total() == AMOUNT.size < written["usage_identity"].total()
-    assert all(written[table] for table in ("usage_label", "usage_conversation", "usage_turn", "usage_by_user_1d"))
+    assert all(
+        written[table]
+        for table in ("usage_label", "usage_conversation", "usage_conversation_turn", "usage_model", "usage_by_user_1d")
+    )
     assert loaded == written
     assert dense == written
 

@@ -310,3 +310,34 @@ async def test_the_endpoint_answers_by_plans(api: Api) -> None:
 def test_instants_are_written_in_full() -> None:
     at = datetime(2026, 4, 1, 0, 0, 0, 250_000, tzinfo=UTC)
     assert orjson.dumps(at, option=orjson.OPT_UTC_Z) == b'"2026-04-01T00:00:00.250000Z"'
+
+
+async def test_a_plan_that_fails_by_itself_is_told_once_and_left(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def answer(*_: object) -> dict[str, Any]:
+        tried.append(True)
+        raise KeyError("a bug")
+
+    tried: list[bool] = []
+    monkeypatch.setattr(Plan, "answer", answer)
+    document = Document(f"query Broken {{ usage({WINDOW}) {{ totals {{ calls }} }} }}", {})
+    for _ in range(3):
+        found = await compared(document)
+        assert not found.errors
+        assert found.data["usage"]["totals"]["calls"]
+    assert len(tried) == 1
+    (said,) = caplog.records
+    assert said.name == "usage_graph.graph"
+    assert said.exc_info is not None
+    assert isinstance(said.exc_info[1], KeyError)
+
+
+async def test_a_plan_that_fails_as_the_plain_executor_does_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+    name = "UsagePage"
+    text = example_operations()[name]
+    assert (await compared(Document(text, {}), _failing("totals"))).begun_again
+    query = prepared(text, None)
+    assert query is not None
+    assert not query.broken
+    assert not [record for record in caplog.records if "plan" in record.message]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ENGINES, empty
 from tests.store.embedded_process import eventually, processes_on, run_sql
 from usage_graph.store.embedded import Embedded
 
@@ -52,3 +53,10 @@ def new_dir(open_place: Path) -> Iterator[Path]:
     path = open_place / "new"
     yield path
     assert eventually(lambda: not processes_on(path))
+
+
+@pytest.fixture(params=ENGINES)
+def unmigrated(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The DSN of a database with nothing in it: of every engine."""
+    with empty(request, request.param) as dsn:
+        yield dsn

@@ -17,12 +17,18 @@ from tests.rollups import assert_exact_before_and_after_refresh, refresh, refres
 from tests.store.database import as_it_is, connected
 from usage_graph.observation import Ancestor, Item, MergeReason, Observation, Written
 from usage_graph.store import linking
+from usage_graph.store.arrival import arrive
 from usage_graph.store.connect import Connection
 from usage_graph.store.rows import record_of
+from usage_graph.store.sql import query
 from usage_graph.store.writer import Writer, open_writer
 from usage_graph.usage import UsageRecord
 
-WRITES = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WRITES = settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 TRACE = b"\7" * 16
 
 
@@ -192,6 +198,23 @@ async def test_whom_a_call_was_for_is_learned_from_the_spans_above(database: str
     (found,), told = await end(database, [[LINEAGE[number]] for number in order])
     assert (found.user_id, found.agent, found.source) == ("ada", "near", "agent")
     assert told.stored == 1
+
+
+@pytest.mark.parametrize("says", [False, True])
+async def test_spans_above_that_say_nothing_are_not_worked_for(postgresql: str, says: bool) -> None:
+    """Nearly all spans of an application are such: calls below them are staged once, and not read again later."""
+    asked: list[str] = []
+    words = {"agent": "planner"} if says else {}
+    batches: list[list[Item]] = [[above(1, 4, **words), observed(2, above=1), observed(3, above=9)], [above(9, 1)]]
+    async with connected(postgresql) as connection:
+        await connection.execute(query("create_staging"))
+        with connection.query_logger(lambda logged: asked.append(logged.query)):
+            for items in batches:
+                async with connection.transaction():
+                    await arrive(connection, items, mode="copy", price=lambda one: one, by_fingerprint=False)
+        assert {one.agent for one in await records(connection)} == {"planner" if says else None}
+    worked = {name for name in ("find_told", "find_below", "drop_staged_records") if query(name) in asked}
+    assert worked == ({"find_told", "find_below", "drop_staged_records"} if says else {"find_told"})
 
 
 async def test_the_nearest_agent_of_each_call(database: str) -> None:

@@ -22,6 +22,8 @@ from usage_graph.store.cells import HISTOGRAMS
 from usage_graph.store.connect import Connection
 from usage_graph.store.copy import Copied, Progress, Step
 from usage_graph.store.histograms import histogram_of
+from usage_graph.store.identity import identity_key, span_key
+from usage_graph.store.linking import Kind
 from usage_graph.store.rollup import FAMILIES
 from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query
@@ -104,7 +106,10 @@ async def contents(dsn: str, project: str = "default") -> dict[str, Any]:
             project,
         )
         identities = await connection.fetch(
-            "SELECT kind, key, started_at, record FROM usage_identity WHERE project = $1 ORDER BY kind, key", project
+            "SELECT i.key, i.flags, i.parent, i.started_at, i.record FROM usage_identity AS i "
+            "INNER JOIN usage_record AS r ON r.started_at = i.started_at AND r.id = i.record "
+            "WHERE r.project = $1 ORDER BY i.key",
+            project,
         )
         labels = await connection.fetch("SELECT key, label FROM usage_label WHERE project = $1 ORDER BY key", project)
         return {
@@ -207,25 +212,28 @@ async def test_every_identity_is_copied_and_one_that_is_known_names_the_same_cal
     await write(source, [known, new])
     await execute(
         source,
-        "INSERT INTO usage_identity (project, kind, key, started_at, record) "
-        "SELECT project, 2, 'answer ' || substr(span_id, 1, 1), started_at, id FROM usage_record",
+        "INSERT INTO usage_identity (key, started_at, record) "
+        "SELECT usage_identity_key(project, 2, 'answer ' || substr(span_id, 1, 1)), started_at, id FROM usage_record",
     )
     # The target took the same call in from elsewhere, under its second identity alone and with another start.
     there = record(span_id=b"\7" * 8, started_at=BASE + timedelta(hours=1))
     await write(database, [there])
-    await execute(database, "UPDATE usage_identity SET kind = 2, key = 'answer ' || '\\x01'::bytea")
+    answers = [identity_key("default", Kind.RESPONSE, b"answer " + of.span_id[:1]) for of in (known, new)]
+    await execute(database, f"UPDATE usage_identity SET key = '{answers[0]}'")  # noqa: S608
 
     copied = await copy(source, database)
 
     arrived = await contents(database)
     assert arrived["records"] == [new, there]
     of_known, of_new = (there.started_at, there.id), (new.started_at, new.id)
-    assert arrived["identities"] == [
-        (1, known.trace_id + known.span_id, *of_known),
-        (1, new.trace_id + new.span_id, *of_new),
-        (2, b"answer \1", *of_known),
-        (2, b"answer \2", *of_new),
-    ]
+    assert arrived["identities"] == sorted(
+        [
+            (span_key("default", known.trace_id, known.span_id), None, None, *of_known),
+            (span_key("default", new.trace_id, new.span_id), None, None, *of_new),
+            (answers[0], None, None, *of_known),
+            (answers[1], None, None, *of_new),
+        ]
+    )
     assert copied.stored == 1
     assert (await copy(source, database)).stored == 0
     assert await contents(database) == arrived
@@ -236,8 +244,8 @@ async def test_an_identity_that_came_later_is_copied_though_the_sums_are_equal(s
     await copy(source, postgresql)
     await execute(
         source,
-        "INSERT INTO usage_identity (project, kind, key, started_at, record) "
-        "SELECT project, 2, span_id, started_at, id FROM usage_record",
+        "INSERT INTO usage_identity (key, started_at, record) "
+        "SELECT usage_identity_key(project, 2, span_id), started_at, id FROM usage_record",
     )
 
     assert (await copy(source, postgresql)).stored == 0
@@ -477,7 +485,8 @@ async def test_a_day_is_read_by_the_primary_key(source: str) -> None:
             'project ' || n % 3, 'chat', 'chat'
         FROM generate_series(1, 60000) AS n
         """,
-        "INSERT INTO usage_identity SELECT started_at, id, 1, project, id::text::bytea FROM usage_record",
+        "INSERT INTO usage_identity (key, started_at, record) "
+        "SELECT md5(id::text)::uuid, started_at, id FROM usage_record",
         "VACUUM ANALYZE usage_record, usage_identity",
     )
     sql = query("list_day").format(columns="r.id")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import md5
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -15,11 +14,11 @@ from hypothesis import strategies as st
 from tests.conversations import turn_of
 from tests.model import value_of
 from tests.records import BASE, record
-from tests.store.database import as_it_is, connected, put, write
+from tests.store.database import as_it_is, connected, insert, migrate_to, put, write
 from tests.store.test_conversations import EVER, EXAMPLES, batches, in_project, long_ago, page_of
 from tests.store.test_copy import copy, forget
 from tests.store.test_copy import source as source
-from tests.store.test_retention import execute, keep_since
+from tests.store.test_retention import keep_since
 from usage_graph.observation import Ancestor, Observation
 from usage_graph.question import Dimension, Scope
 from usage_graph.store import migrate
@@ -32,7 +31,7 @@ DAY = timedelta(days=1)
 FEW = settings(EXAMPLES, max_examples=20)
 _projects = itertools.count()
 
-Known = tuple[dict[str, tuple[Any, ...]], dict[tuple[str, UUID, str | None], tuple[datetime, datetime]]]
+Known = tuple[dict[str, tuple[Any, ...]], dict[tuple[str, int, str | None], tuple[datetime, datetime]]]
 """What is kept by conversation, and by turn and model."""
 
 
@@ -50,14 +49,14 @@ async def known(connection: Connection, project: str) -> Known:
             name: (first, last, *(quote and tuple(quote) for quote in quotes))
             for name, first, last, *quotes in conversations
         },
-        {(name, UUID(str(turn)), model): (first, last) for name, turn, model, first, last in turns},
+        {(name, turn, model): (first, last) for name, turn, model, first, last in turns},
     )
 
 
 def told(records: Sequence[UsageRecord]) -> Known:
     """What ``records`` tell."""
     conversations: dict[str, tuple[Any, ...]] = {}
-    turns: dict[tuple[str, UUID, str | None], tuple[datetime, datetime]] = {}
+    turns: dict[tuple[str, int, str | None], tuple[datetime, datetime]] = {}
     for one in sorted(records, key=lambda record: (record.started_at, record.id)):
         if one.conversation is None:
             continue
@@ -66,7 +65,8 @@ def told(records: Sequence[UsageRecord]) -> Known:
             if (said := getattr(one, name)) is not None:
                 quotes[place] = (one.started_at, one.id, said)
         conversations[one.conversation] = (first, one.started_at, *quotes)
-        turn = UUID(md5(turn_of(one).encode(), usedforsecurity=False).hexdigest())
+        digest = md5(turn_of(one).encode(), usedforsecurity=False).digest()
+        turn = int.from_bytes(digest[:8], signed=True)
         key = (one.conversation, turn, value_of(one, Dimension.MODEL))
         turns[key] = (turns.get(key, (one.started_at,))[0], one.started_at)
     return conversations, turns
@@ -246,32 +246,20 @@ async def test_a_copy_knows_the_same(source: str, database: str, kept: bool) -> 
 
 
 @pytest.mark.parametrize("kept", [False, True])
-async def test_a_database_that_has_records_already(database: str, kept: bool) -> None:
+async def test_a_database_that_has_records_already(unmigrated: str, kept: bool) -> None:
     """Records are told of all at once; of calls whose records are gone what the rollups know is."""
     records = long_ago()
-    await execute(
-        database,
-        "DROP TRIGGER usage_conversation_insert ON usage_record",
-        "DROP TRIGGER usage_conversation_update ON usage_record",
-        "DROP TRIGGER usage_conversation_delete ON usage_record",
-    )
-    await write(database, records)
+    await migrate_to(unmigrated, 12)
+    async with connected(unmigrated) as connection:
+        await insert(connection, records)
     if kept:
-        await keep_since(database, BASE + 2 * DAY, expire=True)
-    await execute(
-        database,
-        "DROP FUNCTION usage_conversation_added, usage_conversation_changed, usage_conversation_removed, "
-        "usage_take_back, usage_quote_others, usage_conversations, usage_turn_key",
-        "DROP TABLE usage_conversation, usage_turn",
-        "DROP TYPE usage_quote",
-        "DELETE FROM usage_migration WHERE name = '0013_conversations.sql'",
-    )
-    async with connected(database) as connection:
-        assert await migrate.migrate(connection) == ["0013_conversations.sql"]
+        await keep_since(unmigrated, BASE + 2 * DAY, expire=True)
+    async with connected(unmigrated) as connection:
+        assert (await migrate.migrate(connection))[0] == "0013_conversations.sql"
         if not kept:
             assert await known(connection, "default") == told(records)
-    await write(database, [record(started_at=BASE + 4 * DAY, trace_id=b"\xff" * 16, conversation="long")])
-    gone, long = await page_of(database, Scope("default", *EVER))
+    await write(unmigrated, [record(started_at=BASE + 4 * DAY, trace_id=b"\xff" * 16, conversation="long")])
+    gone, long = await page_of(unmigrated, Scope("default", *EVER))
     assert (gone.started_at, gone.agent, gone.totals.calls) == (BASE, "planner", 4)
     assert (long.started_at, long.agent, long.title) == (BASE, "planner", "Day 2")
     assert (gone.turns, long.turns) == ((0, 3) if kept else (2, 7))

@@ -27,9 +27,12 @@ from usage_graph.question import (
 )
 from usage_graph.store.cells import Parameters, cells
 from usage_graph.store.connect import Connection, connect
+from usage_graph.store.counting import ask_count
 from usage_graph.store.pages import list_page
+from usage_graph.store.rollup import ALL_KEPT
 from usage_graph.store.sql import query
 from usage_graph.store.sums import ALL
+from usage_graph.usage import CallStatus
 from usage_graph.window import Bucket, Window, boundaries, time_zone
 
 END = datetime(2026, 11, 22, 3, 7, 13, tzinfo=UTC)
@@ -229,6 +232,18 @@ async def test_a_search_uses_the_trigrams(filled: str) -> None:
         assert rows_read(plan, "usage_record") <= 5
 
 
+async def test_failed_calls_are_counted_in_rollups(filled: str) -> None:
+    """By quarters of an hour at the window's ends, whatever else the filter asks of what rollups tell."""
+    async with connected(filled) as connection:
+        model = ((Dimension.MODEL, StringFilter(eq="model 3")),)
+        for status, calls in ((CallStatus.ERROR, 0), (CallStatus.OK, 12_000)):
+            scope = Scope("default", START, END, Filter(model, status=frozenset({status})))
+            counted = ask_count(scope, ALL_KEPT)
+            plan = await nodes(connection, counted.sql, counted.values)
+            assert rows_read(plan, "usage_record") <= 2 * 21
+            assert await connection.fetchval(counted.sql, *counted.values) == pytest.approx(calls, abs=1)
+
+
 async def test_one_record_by_id(filled: str) -> None:
     async with connected(filled) as connection:
         sql = query("get_records").format(columns="r.id", where="true")
@@ -255,14 +270,15 @@ async def test_what_is_known_of_a_batch_is_looked_up_however_much_was_stored_bef
         await connection.execute(query("create_staging"))
         await connection.fetch(query("find_known"), 4)
         await connection.execute(
-            "INSERT INTO usage_identity (project, kind, key, started_at, record, parent) "
-            "SELECT 'default', 1, int8send(n), $1, n, n + 1 FROM generate_series(1, 20000) AS n",
+            "INSERT INTO usage_identity (key, started_at, record, parent) "
+            "SELECT lpad(to_hex(n), 32, '0')::uuid, $1, n, n + 1 FROM generate_series(1, 20000) AS n",
             START,
         )
         async with connection.transaction():
             await connection.execute(
-                "INSERT INTO pg_temp.usage_staging_identity (project, kind, key, parent_key, observation) "
-                "SELECT 'default', 1, int8send(n), int8send(n + 1), n FROM generate_series(101, 1100) AS n"
+                "INSERT INTO pg_temp.usage_staging_identity (kind, key, parent_key, observation) "
+                "SELECT 1, lpad(to_hex(n), 32, '0')::uuid, lpad(to_hex(n + 1), 32, '0')::uuid, n "
+                "FROM generate_series(101, 1100) AS n"
             )
             found = await connection.fetch(query("find_known"), 4)
             read = await connection.fetchval(

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tests.model import FINEST
 from usage_graph.errors import BeforeRecords
-from usage_graph.store.choosing import Piece, Span, choose
-from usage_graph.store.rollup import EPOCH, FAMILIES, RECORDS, SETTLING, Settled
+from usage_graph.store.choosing import Piece, choose
+from usage_graph.store.rollup import BY_SOURCE, EPOCH, FAMILIES, RECORDS, SETTLING, Settled
+from usage_graph.store.route import Span
 
 GRAINS = {rollup.relation: rollup.grain for family in FAMILIES for rollup in family.rollups}
 
@@ -57,15 +58,15 @@ def test_covers_the_window_once_where_some_is_settled_and_some_is_subtracted(
             sign = -1 if piece.negative else 1
             changes[start] = changes.get(start, 0) + sign
             changes[end] = changes.get(end, 0) - sign
-            assert not piece.negative or (piece.relation == RECORDS and (kept_since is None or start >= kept_since))
+            assert piece.relation != RECORDS or kept_since is None or start >= kept_since or start == end
     assert {at: change for at, change in changes.items() if change} == {cuts[0]: 1, cuts[-1]: -1}
 
 
-@given(cuts_, columns_, settled_)
+@given(cuts_, columns_, settled_, st.booleans())
 def test_only_settled_buckets_are_read_of_rollups_that_settle(
-    cuts: list[datetime], columns: frozenset[str], settled: Settled
+    cuts: list[datetime], columns: frozenset[str], settled: Settled, subtracting: bool
 ) -> None:
-    for piece in choose(columns, cuts, None, settled):
+    for piece in choose(columns, cuts, None, settled, subtracting=subtracting):
         if piece.relation not in SETTLING:
             continue
         match = GRAIN.search(piece.relation)
@@ -96,6 +97,18 @@ def test_only_relations_that_hold_the_columns(cuts: list[datetime], columns: fro
     assert relations(choose(columns, cuts)) <= holding | {RECORDS}
 
 
+@given(cuts_, columns_, settled_)
+def test_a_family_is_left_out_only_where_it_would_not_be_chosen(
+    cuts: list[datetime], columns: frozenset[str], settled: Settled
+) -> None:
+    every = tuple(family for family in (*FAMILIES, BY_SOURCE) if family.columns >= columns)
+    for subtracting in (False, True) if len(cuts) == 2 else (False,):
+        chosen = choose(columns, cuts, None, settled, subtracting=subtracting)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("usage_graph.store.choosing._families", lambda _: every)
+            assert choose(columns, cuts, None, settled, subtracting=subtracting) == chosen
+
+
 def test_whole_days_come_from_days() -> None:
     start = datetime(2026, 11, 1, tzinfo=UTC)
     assert choose(frozenset(), [start, start + timedelta(days=20)]) == [
@@ -111,6 +124,24 @@ def test_edges_come_from_ever_finer_relations() -> None:
         ("usage_by_model_1h", (datetime(2026, 11, 1, 23, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC))),
         ("usage_by_model_15m", (datetime(2026, 11, 1, 22, 30, tzinfo=UTC), datetime(2026, 11, 1, 23, tzinfo=UTC))),
         (RECORDS, (start, datetime(2026, 11, 1, 22, 30, tzinfo=UTC))),
+    ]
+
+
+def test_what_is_outside_is_subtracted_where_that_is_less_to_read() -> None:
+    """A month is long buckets, of which a day and the rest of the last one are too much."""
+
+    def day(of_october: int) -> datetime:
+        return datetime(2026, 9, 30, tzinfo=UTC) + timedelta(days=of_october)
+
+    start, until = day(24) + timedelta(minutes=20), day(31 + 22)
+    cuts = [start, until + timedelta(hours=20)]
+    pieces = choose(frozenset({"conversation"}), cuts, settled=Settled(until), subtracting=True)
+    assert [(piece.relation, piece.negative, *piece.spans) for piece in pieces] == [
+        (RECORDS, True, (day(24), start), (cuts[1], until + timedelta(days=1))),
+        ("usage_by_conversation_1d", True, (day(23), day(24))),
+        ("usage_by_conversation_9d", False, (day(23), day(31 + 19))),
+        ("usage_by_conversation_3d", False, (day(31 + 19), until)),
+        ("usage_by_conversation_1d", False, (until, until + timedelta(days=1))),
     ]
 
 

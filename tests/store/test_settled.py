@@ -1,5 +1,6 @@
 """Rollups of days that are over: they change no answer, whatever comes, goes or changes after them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -144,18 +145,28 @@ def call(number: int, at: datetime) -> UsageRecord:
     return record(project=f"days {number}", started_at=at, span_id=next(_spans).to_bytes(8, "big"))
 
 
-async def test_days_are_settled_a_day_after_they_are_over(database: str) -> None:
+async def test_days_are_settled_some_hours_after_they_are_over(database: str) -> None:
     now = datetime.now(UTC)
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    times = [BASE, midnight - 2 * DAY, midnight - DAY, now - timedelta(seconds=1)]
+    over = (now - timedelta(hours=6)).replace(hour=0, minute=0, second=0, microsecond=0)
+    times = [BASE, over - DAY, over, now - timedelta(seconds=1)]
     await write(database, [call(1, at) for at in times])
     await settle(database)
     async with connected(database) as connection:
-        assert await settled_until(connection, "days 1") == midnight - DAY
+        assert await settled_until(connection, "days 1") == over
         days = await connection.fetch(
             "SELECT bucket, calls FROM usage_by_source_1d WHERE project = 'days 1' ORDER BY 1"
         )
-        assert [tuple(row) for row in days] == [(BASE.replace(hour=0), 1), (midnight - 2 * DAY, 1)]
+        assert [tuple(row) for row in days] == [(BASE.replace(hour=0), 1), (over - DAY, 1)]
+
+
+async def test_long_buckets_may_end_where_no_calls_are(database: str) -> None:
+    """Which are passed over: what settles goes on with the next calls, there hundreds of days later."""
+    await write(database, [call(6, BASE - 400 * DAY), call(6, BASE)])
+    await settle(database)
+    async with connected(database) as connection:
+        for rollup in ("usage_by_user_3d", "usage_by_user_36d", "usage_by_user_108d"):
+            calls = f"SELECT calls FROM {rollup} WHERE project = 'days 6' AND bucket <= $1"  # noqa: S608
+            assert await connection.fetchval(calls, BASE - 400 * DAY) == 1
 
 
 async def test_only_the_days_that_late_calls_touch_are_settled_again(database: str) -> None:
@@ -196,6 +207,64 @@ async def test_nobody_settles_while_an_older_call_is_written(several_backends: s
         assert await unsettled(settling, "days 4") == [BASE.replace(hour=0)]
         await settling.execute("CALL usage_settle($1)", timedelta())
         sums = await settling.fetch("SELECT credits_nano FROM usage_by_source_1d WHERE project = 'days 4'")
+        assert [int(sum_) for (sum_,) in sums] == [5]
+
+
+async def test_a_project_whose_sums_leave_their_range_stops_no_other(database: str) -> None:
+    """What is not settled of it is read from the rollups by day, as before."""
+    most = 5 * 10**18
+
+    def of(project: str, day: int, cost: int = 1) -> UsageRecord:
+        return record(
+            project=project, started_at=BASE + day * DAY, span_id=next(_spans).to_bytes(8, "big"), cost_nano=cost
+        )
+
+    await write(database, [of("dear", 0, most), of("dear", 1, most), of("cheap", 0), of("late", 0)])
+    await settle(database)
+    async with connected(database) as connection:
+        assert await settled_until(connection, "dear") is None
+        assert None not in (await settled_until(connection, "cheap"), await settled_until(connection, "late"))
+        await write(database, [of("late", 1, most), of("late", 2, most), of("cheap", 1)])
+        for _ in range(2):
+            await settle(database)
+            assert await unsettled(connection, "late") == [BASE + DAY, BASE + 2 * DAY]
+            assert await unsettled(connection, "cheap") == []
+    for project, cost in (("late", most + 1), ("cheap", 2)):
+        scope = Scope(project, BASE, BASE + 2 * DAY)
+        asking: list[Ask] = [lambda one, scope=scope: one.totals(scope)]  # type: ignore[misc]
+        (totals,) = await answers(database, project, asking, plainly=False)
+        assert isinstance(totals, Totals)
+        assert totals.cost_nano == cost
+
+
+async def test_a_day_of_which_somebody_still_writes_is_not_over(several_backends: str) -> None:
+    """Calls of the last hour are written without a word; in a transaction that lasts they may be of any day since."""
+    over = "SELECT usage_over(clock_timestamp() + INTERVAL '10 days')"
+    async with connected(several_backends) as writing, connected(several_backends) as settling:
+        began = datetime.now(UTC)
+        async with writing.transaction():
+            await writing.execute("SELECT count(*) FROM usage_record")
+            assert await settling.fetchval(over) <= began
+        assert await settling.fetchval(over) > began + 8 * DAY
+
+
+async def test_what_was_written_while_it_waited_is_settled(several_backends: str) -> None:
+    """Whatever isolation the server gives transactions by itself."""
+    await write(several_backends, [call(9, BASE)])
+    async with connected(several_backends) as connection:
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+    async with connected(several_backends) as writing, connected(several_backends) as settling:
+        waits = "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = $1"
+        async with writing.transaction(isolation="read_committed"):
+            await writing.execute("UPDATE usage_record SET credits_nano = 5 WHERE project = 'days 9'")
+            task = asyncio.create_task(settling.execute("CALL usage_settle($1)", timedelta()))
+            async with asyncio.timeout(30):
+                while not (task.done() or await writing.fetchval(waits, settling.get_server_pid())):  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
+        await task
+        await settling.execute("CALL usage_settle($1)", timedelta())
+        sums = await settling.fetch("SELECT credits_nano FROM usage_by_source_1d WHERE project = 'days 9'")
         assert [int(sum_) for (sum_,) in sums] == [5]
 
 

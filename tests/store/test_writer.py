@@ -18,7 +18,11 @@ from usage_graph.store.rows import record_of
 from usage_graph.store.writer import open_writer
 from usage_graph.usage import UsageRecord
 
-WRITES = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WRITES = settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 async def stored(database: str) -> list[UsageRecord]:

@@ -34,17 +34,11 @@ LastArgument = Annotated[int | None, strawberry.argument(description="The number
 CursorArgument = Annotated[str | None, strawberry.argument(description="A cursor of a page of the same list.")]
 
 
-class Place(NamedTuple, Generic[T]):
-    """A node and where it stands."""
-
-    cursor: str
-    node: T
-
-
 class Page(NamedTuple, Generic[T]):
-    """Some of a list, in its order."""
+    """Some of a list, in its order. ``cursor`` says where the node stands that is at a place of ``nodes``."""
 
-    places: Sequence[Place[T]]
+    nodes: Sequence[T]
+    cursor: Callable[[int], str]
     has_next: bool
     has_previous: bool
 
@@ -88,11 +82,12 @@ class Connection(Generic[T]):
 
     @resolved("The nodes of the page with their cursors.")
     async def edges(self, info: Info[Operation, None]) -> list[Edge[T]]:
-        return [Edge(cursor=cursor, node=node) for cursor, node in (await self.listing.page(info.context)).places]
+        page = await self.listing.page(info.context)
+        return [Edge(cursor=page.cursor(place), node=node) for place, node in enumerate(page.nodes)]
 
     @resolved("The nodes of the page.")
     async def nodes(self, info: Info[Operation, None]) -> list[T]:
-        return [place.node for place in (await self.listing.page(info.context)).places]
+        return [*(await self.listing.page(info.context)).nodes]
 
     @resolved("Where the page stands in the list.")
     async def page_info(self, info: Info[Operation, None]) -> PageInfo:
@@ -100,8 +95,8 @@ class Connection(Generic[T]):
         return PageInfo(
             has_next_page=page.has_next,
             has_previous_page=page.has_previous,
-            start_cursor=page.places[0].cursor if page.places else None,
-            end_cursor=page.places[-1].cursor if page.places else None,
+            start_cursor=page.cursor(0) if page.nodes else None,
+            end_cursor=page.cursor(len(page.nodes) - 1) if page.nodes else None,
         )
 
     @resolved("Number of nodes on all pages: in the window of the first page, under the filter.")

@@ -21,7 +21,6 @@ from usage_graph.graph.connection import (
     Listing,
     Page,
     PageArguments,
-    Place,
     cut,
 )
 from usage_graph.graph.cursors import (
@@ -146,18 +145,18 @@ class _Conversations(Listing[Conversation]):
             search=self.search,
             latency=self.latency,
         )
-        return Page([self._place(one) for one in page.conversations], page.has_next, page.has_previous)
+        nodes = [Conversation.of(one, self.scope, self.asked) for one in page.conversations]
+        return Page(nodes, lambda place: self._cursor(page.conversations[place]), page.has_next, page.has_previous)
 
     async def count(self, operation: Operation) -> int:
         return await operation.ask(Snapshot.conversation_count, self.scope, search=self.search)
 
-    def _place(self, one: conversations.Conversation) -> Place[Conversation]:
+    def _cursor(self, one: conversations.Conversation) -> str:
         field = self.order.field
         value, name = key_of(one, field)
         # As text, a number has as many digits as it needs.
         said = str(value) if isinstance(value, int) and not field.is_time else value
-        cursor = write_cursor(self.question, Window(self.scope.start, self.scope.end), said, name)
-        return Place(cursor, Conversation.of(one, self.scope, self.asked))
+        return write_cursor(self.question, Window(self.scope.start, self.scope.end), said, name)
 
 
 def connect_conversations(

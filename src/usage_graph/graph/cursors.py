@@ -17,6 +17,8 @@ from usage_graph.window import Window, between
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_IN_URLS = bytes.maketrans(b"+/", b"-_")
+_encode = msgspec.msgpack.Encoder().encode
 
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Value = int | str | None
@@ -65,8 +67,7 @@ def instant(micros: int) -> datetime:
 
 
 def _write(content: msgspec.Struct) -> str:
-    text = binascii.b2a_base64(msgspec.msgpack.encode(content), newline=False).decode()
-    return text.rstrip("=").replace("+", "-").replace("/", "_")
+    return binascii.b2a_base64(_encode(content), newline=False).translate(_IN_URLS, b"=").decode()
 
 
 def _read(text: str, kind: type[T]) -> T:

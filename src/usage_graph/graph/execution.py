@@ -1,5 +1,6 @@
 """How an operation is executed: by its plan where there is one, by the plain executor where there is none."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
@@ -30,9 +31,12 @@ from usage_graph.graph.cost import Bill
 from usage_graph.graph.limits import DOCUMENTS, valid_document
 from usage_graph.graph.measures import measures_of
 from usage_graph.graph.operation import Operation
-from usage_graph.graph.plan import Plan, Planner, Run
+from usage_graph.graph.plan import Plan, Planner
 from usage_graph.graph.request import Asked
 from usage_graph.graph.schema import schema
+from usage_graph.graph.source import Run
+
+_log = logging.getLogger("usage_graph.graph")
 
 PLANS = 32
 """How many are kept, those that were used last: one for each query and what is left out of it. A full-size one takes
@@ -53,6 +57,8 @@ class Prepared:
         self.measures = measures_of(document)
         self.variables = Variables(schema, operation)
         self.bill = Bill(schema, document, operation)
+        self.broken = False
+        """Whether its plan failed where nothing was wrong, which is a bug: from then on the plain executor answers."""
 
     def plan(self, variables: VariableValues) -> Plan:
         """Raises ``Unplanned`` where there is none for these variables."""
@@ -105,12 +111,18 @@ def _switches(document: DocumentNode) -> tuple[str, ...]:
 
 async def execute(asked: Asked, operation: Operation, allowed: Sequence[OperationType]) -> ExecutionResult:
     """The result of an operation; raises what Strawberry does for documents that have none of that name."""
-    if (query := prepared(asked.query, operation.name)) is not None:
-        try:
-            return await _planned(query, asked, operation)
-        except Exception:  # whatever it is: the plain executor meets it again, and says what it is
-            operation.again()
-    return await plain(asked, operation, allowed)
+    query = prepared(asked.query, operation.name)
+    if query is None or query.broken:
+        return await plain(asked, operation, allowed)
+    try:
+        return await _planned(query, asked, operation)
+    except Exception as error:  # whatever it is: the plain executor meets it again, and says what it is
+        operation.again()
+        result = await plain(asked, operation, allowed)
+        if not result.errors and not isinstance(error, Unplanned):
+            query.broken = True
+            _log.error("an operation is no longer answered by its plan, which fails", exc_info=error)
+        return result
 
 
 async def plain(asked: Asked, operation: Operation, allowed: Sequence[OperationType]) -> ExecutionResult:

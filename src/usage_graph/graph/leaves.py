@@ -12,7 +12,8 @@ from graphql import GraphQLEnumType, GraphQLLeafType, GraphQLScalarType, Undefin
 
 from usage_graph.graph.arguments import Unplanned
 from usage_graph.graph.scalars import MAX_SAFE_INTEGER
-from usage_graph.usage import NANO, Metric, Totals
+from usage_graph.graph.types import AS_STORED
+from usage_graph.usage import Totals
 
 _TEXT = "({v} if {v}.__class__ is str else {write}({v}))"
 _USUAL = {
@@ -26,6 +27,9 @@ _USUAL = {
     "DateTime": "({v} if {v}.__class__ is datetime and {v}.tzinfo is UTC else {write}({v}))",
 }
 """By the name of the type: the value is ``v``, and ``write`` is what GraphQL writes it with."""
+
+_DIGITS = 9
+"""Of amounts, after the point."""
 
 NAMES = {"datetime": datetime, "UTC": UTC}
 """What expressions know by name."""
@@ -66,15 +70,17 @@ def _writer(type_: GraphQLScalarType | GraphQLEnumType) -> Callable[[Any], Any]:
 
 def write_nano(nano: int) -> str:
     """As ``scalars.write_decimal`` writes so many 1e-9 units."""
-    whole, part = divmod(abs(nano), NANO)
-    text = f"{whole}.{part:09d}".rstrip("0") if part else str(whole)
-    return f"-{text}" if nano < 0 else text
+    if nano < 0:
+        return f"-{write_nano(-nano)}"
+    digits = str(nano).rjust(_DIGITS + 1, "0")
+    part = digits[-_DIGITS:].rstrip("0")
+    return f"{digits[:-_DIGITS]}.{part}" if part else digits[:-_DIGITS]
 
 
 def _cost(totals: Any) -> str | None:
     if totals.__class__ is not Totals:
         raise Unplanned
-    cost = totals.metric(Metric.COST)
+    cost = totals.known_cost_nano
     return None if cost is None else write_nano(cost)
 
 
@@ -84,8 +90,20 @@ def _credits(totals: Any) -> str:
     return write_nano(totals.credits_nano)
 
 
+def _record_cost(shown: Any) -> str | None:
+    cost = shown.record.cost_nano
+    return None if cost is None else write_nano(cost)
+
+
 WRITTEN: dict[tuple[str, str], Callable[[Any], str | None]] = {
     ("UsageTotals", "cost"): _cost,
     ("UsageTotals", "credits"): _credits,
+    ("UsageRecord", "cost"): _record_cost,
+    ("UsageRecord", "credits"): lambda shown: write_nano(shown.record.credits_nano),
 }
 """By type and field: what writes the field of an object without making a ``Decimal`` of it first."""
+
+
+def attribute(type_name: str, field: str) -> str:
+    """How a field of an object is reached that has no resolver."""
+    return f"record.{field}" if type_name == "UsageRecord" and field in AS_STORED else field

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from usage_graph import question
-from usage_graph.graph.connection import Connection, Listing, Page, PageArguments, Place, cut
+from usage_graph.graph.connection import Connection, Listing, Page, PageArguments, cut
 from usage_graph.graph.cursors import Id, Value, fingerprint, micros, write_cursor
 from usage_graph.graph.inputs import RecordOrder
 from usage_graph.graph.operation import Operation, Snapshot
@@ -23,14 +23,11 @@ class _Records(Listing[UsageRecord]):
     async def page(self, operation: Operation) -> Page[UsageRecord]:
         page = await operation.ask(Snapshot.records, self.scope, order=self.order, page=self.request)
         window = Window(self.scope.start, self.scope.end)
-        return Page(
-            [
-                Place(write_cursor(self.question, window, *key_of(record, self.order.field)), UsageRecord.of(record))
-                for record in page.records
-            ],
-            page.has_next,
-            page.has_previous,
-        )
+
+        def cursor(place: int) -> str:
+            return write_cursor(self.question, window, *key_of(page.records[place], self.order.field))
+
+        return Page([*map(UsageRecord.of, page.records)], cursor, page.has_next, page.has_previous)
 
     async def count(self, operation: Operation) -> int:
         return await operation.ask(Snapshot.record_count, self.scope)

@@ -1,10 +1,11 @@
 """The points of a series, as they are answered."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import pairwise
 
-from usage_graph.graph.types import UsagePoint, UsageSeriesGroup
-from usage_graph.question import SeriesGroup
+from usage_graph.graph.types import UsageSeriesGroup
+from usage_graph.question import Point, SeriesGroup
 from usage_graph.usage import Totals
 from usage_graph.window import Window
 
@@ -12,16 +13,16 @@ from usage_graph.window import Window
 class Frame:
     """The buckets of one series: the points that its whole and each of its groups fill."""
 
-    def __init__(self, bounds: list[datetime], window: Window, now: datetime) -> None:
-        self._buckets = [
-            (start, end, start < window.start or end > window.end or end > now) for start, end in pairwise(bounds)
-        ]
+    def __init__(self, bounds: Sequence[datetime], window: Window, now: datetime) -> None:
+        self._starts, self._ends = bounds[:-1], bounds[1:]
+        self._partial = [False] * len(self._ends)
+        over = bisect_right(self._ends, min(window.end, now))
+        self._partial[over:] = [True] * (len(self._ends) - over)
+        if self._partial and self._starts[0] < window.start:  # no other bucket can begin before it
+            self._partial[0] = True
 
-    def points(self, totals: list[Totals]) -> list[UsagePoint]:
-        return [
-            UsagePoint(start=start, end=end, partial=partial, totals=sums)
-            for (start, end, partial), sums in zip(self._buckets, totals, strict=True)
-        ]
+    def points(self, totals: Sequence[Totals]) -> list[Point]:
+        return [*map(Point._make, zip(self._starts, self._ends, self._partial, totals, strict=True))]
 
     def group(self, group: SeriesGroup) -> UsageSeriesGroup:
         return UsageSeriesGroup(

@@ -1,8 +1,9 @@
 """Output types. Where the domain already has the shape, its objects are answered as they are (see ``UsageTotals``)."""
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import strawberry
@@ -16,6 +17,7 @@ from usage_graph.graph.latency import Latency as LatencyType
 from usage_graph.graph.operation import Operation, Snapshot
 from usage_graph.graph.scalars import BigInt
 from usage_graph.latency import Latency
+from usage_graph.question import Point
 from usage_graph.usage import Costs, Totals
 
 SHARE = "This group's part of the whole by the chosen metric, 0 to 1; null where either is unknown or the whole is 0."
@@ -112,6 +114,8 @@ class Freshness:
 
 @strawberry.type(description="One bucket of a series.")
 class UsagePoint:
+    """The shape in which ``question.Point`` is answered; never instantiated."""
+
     start: datetime = strawberry.field(description="The bucket's first instant by the calendar of the time zone.")
     end: datetime = strawberry.field(description="The first instant after the bucket.")
     partial: bool = strawberry.field(
@@ -130,13 +134,15 @@ class UsageSeriesGroup:
     label: str | None = strawberry.field(description="The value for display; null where `key` is.")
     share: float | None = strawberry.field(description=SHARE)
     totals: Totals = strawberry.field(graphql_type=UsageTotals, description="Sums over the whole window.")
-    points: list[UsagePoint] = strawberry.field(description="One point for each of the series' points, in their order.")
+    points: list[Point] = strawberry.field(
+        graphql_type=list[UsagePoint], description="One point for each of the series' points, in their order."
+    )
 
 
 @strawberry.type(description="Usage over time, without gaps. The groups and `other` add up to `points`, one by one.")
 class UsageSeries:
     bucket: Bucket = strawberry.field(description="The length of the buckets: what `AUTO` chose.")
-    points: list[UsagePoint] = strawberry.field(description="The whole, oldest bucket first.")
+    points: list[Point] = strawberry.field(graphql_type=list[UsagePoint], description="The whole, oldest bucket first.")
     groups: list[UsageSeriesGroup] = strawberry.field(
         description="The `top` groups by the metric over the whole window, largest first; empty without `by`."
     )
@@ -250,46 +256,34 @@ class UsageRecord(Node):
     trace_id: str = strawberry.field(description="Id of the trace, 32 hexadecimal digits.")
     span_id: str = strawberry.field(description="Id of the span, 16 hexadecimal digits.")
 
+    record: strawberry.Private[usage.UsageRecord]
+
     @classmethod
     def of(cls, record: usage.UsageRecord) -> Self:
-        return cls(
-            id=strawberry.ID(write_global_id(cls.__name__, record.started_at, record.id)),
-            source=record.source,
-            name=record.name,
-            agent=record.agent,
-            conversation=record.conversation,
-            user=record.user_id,
-            channel=record.channel,
-            service=record.service,
-            environment=record.environment,
-            provider=record.provider,
-            request_model=record.request_model,
-            response_model=record.response_model,
-            operation=record.operation,
-            status=record.status,
-            error_type=record.error_type,
-            input_tokens=_count(record.input_tokens),
-            output_tokens=_count(record.output_tokens),
-            cache_read_tokens=_count(record.cache_read_tokens),
-            cache_write_tokens=_count(record.cache_write_tokens),
-            cache_write_1h_tokens=_count(record.cache_write_1h_tokens),
-            reasoning_tokens=_count(record.reasoning_tokens),
-            total_tokens=_count(record.total_tokens),
-            cost=None if record.cost_nano is None else usage.from_nano(record.cost_nano),
-            cost_status=record.cost_status,
-            costs=record.costs,
-            service_tier=record.service_tier,
-            suspect=record.suspect,
-            credits=usage.from_nano(record.credits_nano),
-            attributes=[UsageAttribute(key=key, value=value) for key, value in record.attributes],
-            started_at=record.started_at,
-            duration_ms=record.duration_us / 1000,
-            first_token_ms=None if record.first_token_us is None else record.first_token_us / 1000,
-            tokens_per_second=record.tokens_per_second,
-            trace_id=record.trace_id.hex(),
-            span_id=record.span_id.hex(),
-        )
+        """``record`` as it is answered: each field is made when somebody asks for it."""
+        shown = cls.__new__(cls)
+        shown.record = record
+        return shown
+
+    def __getattr__(self, name: str) -> Any:
+        if name in AS_STORED:
+            return getattr(self.record, name)
+        if name in _MADE:
+            return _MADE[name](self.record)
+        raise AttributeError(name)
 
 
-def _count(value: int | None) -> BigInt | None:
-    return None if value is None else BigInt(value)
+_MADE: dict[str, Callable[[usage.UsageRecord], object]] = {
+    "id": lambda record: strawberry.ID(write_global_id(UsageRecord.__name__, record.started_at, record.id)),
+    "user": lambda record: record.user_id,
+    "cost": lambda record: None if record.cost_nano is None else usage.from_nano(record.cost_nano),
+    "credits": lambda record: usage.from_nano(record.credits_nano),
+    "attributes": lambda record: [UsageAttribute(key=key, value=value) for key, value in record.attributes],
+    "duration_ms": lambda record: record.duration_us / 1000,
+    "first_token_ms": lambda record: None if record.first_token_us is None else record.first_token_us / 1000,
+    "trace_id": lambda record: record.trace_id.hex(),
+    "span_id": lambda record: record.span_id.hex(),
+}
+"""The fields of a ``UsageRecord`` that are stored in another form."""
+AS_STORED = frozenset(UsageRecord.__annotations__) - _MADE.keys() - {"record"}
+"""Those that are answered as they are stored."""

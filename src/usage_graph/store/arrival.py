@@ -18,6 +18,7 @@ from usage_graph.store.connect import Connection
 from usage_graph.store.deciding import Outcome, Stored, decide
 from usage_graph.store.fingerprint import Fingerprints
 from usage_graph.store.flags import flags_of, seen_of
+from usage_graph.store.identity import span_key
 from usage_graph.store.linking import Call, Group, Hit, Kind, Link, Nesting, Node, Seen, call_of
 from usage_graph.store.merging import Price, Told
 from usage_graph.store.pages import COLUMNS
@@ -125,12 +126,15 @@ async def _worth_storing(
 
 
 async def _store_above(connection: Connection, rows: Sequence[_Above]) -> set[Call]:
-    """Store spans that calls may be below; returns the stored calls that are."""
+    """Store spans that calls may be below; returns the stored calls that are, and are told something by them."""
     if not rows:
         return set()
     columns: list[Any] = list(zip(*rows, strict=True))
     await connection.execute(query("store_ancestors"), *columns)
-    return {Call(*row) for row in await connection.fetch(query("find_below"), *columns[:2], MOST_BELOW)}
+    telling = [(project, start) for project, start, *_ in await connection.fetch(query("find_told"), *columns[:2])]
+    if not telling:
+        return set()
+    return {Call(*row) for row in await connection.fetch(query("find_below"), *zip(*telling, strict=True), MOST_BELOW)}
 
 
 def _roofs(nested: Iterable[Nesting], groups: Sequence[Group]) -> list[_Above]:
@@ -169,7 +173,7 @@ def _seen(record: UsageRecord, row: asyncpg.Record) -> Seen:
 
 
 async def _told(connection: Connection, observations: Iterable[Seen]) -> dict[tuple[str, int], Told]:
-    """What the spans above say, by project and the key of the span right above."""
+    """What the spans above say, by project and the key of the span right above; those that say nothing are not here."""
     starts = {
         (one.record.project, one.parent)
         for one in observations
@@ -195,7 +199,8 @@ async def _apply(connection: Connection, outcome: Outcome, repeated: Iterable[in
     await connection.execute(_STORE)
     if outcome.flagged:
         flagged = [
-            (one.record.project, one.record.trace_id + one.record.span_id, flags) for one, flags in outcome.flagged
+            (span_key(one.record.project, one.record.trace_id, one.record.span_id), flags)
+            for one, flags in outcome.flagged
         ]
         await connection.execute(query("flag_identities"), *zip(*flagged, strict=True))
     if not outcome.changed and not outcome.kept:

@@ -3,9 +3,10 @@
 Every value is a parameter; every other fragment comes from the closed enums of the domain. Pure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from usage_graph.question import Dimension, Filter, Scope, StringFilter
 from usage_graph.store.choosing import Piece, choose
@@ -56,9 +57,16 @@ one to a class, or with null nothing."""
 HISTOGRAMS = ("durations", "first_tokens")
 """Those measures that are arrays of entries, class * 2^40 + calls (``usage_histogram`` in ``sql/``)."""
 
+NUMERIC = ("credits_nano",)
+"""Those that rollups hold as ``numeric``: a credit may be as small as a token is, and sums of 1e-9 credits can leave
+64 bits."""
+
+_NOTHING_TOLD: Mapping[str, str] = {}
 _FEW = 4
 
-_SEARCH_KEY = "usage_search_key(r.name, r.agent, r.conversation, r.user_id, r.request_model, r.response_model)"
+_SEARCH_KEY = (
+    "usage_search_key(r.project, r.name, r.agent, r.conversation, r.user_id, r.request_model, r.response_model)"
+)
 _SEARCHED_FIELDS = ("r.name", "r.agent", "r.conversation", "r.user_id", _MODEL)
 _SEPARATOR = "\x1f"
 
@@ -96,6 +104,9 @@ def conditions(filter_: Filter, parameters: Parameters, *, project: str, of_reco
     found: list[str] = []
     for dimension, strings in filter_.strings:
         column = in_records(dimension.value) if of_records else f"r.{dimension.value}"
+        if of_records and dimension is Dimension.CONVERSATION and not _is_hopeless(strings):
+            found += _in_conversation(strings, parameters, project)
+            strings = replace(strings, eq=None, is_in=None)
         found += _string_conditions(column, strings, parameters)
     for key, strings in filter_.attributes:
         if not _is_storable(key) or _is_hopeless(strings):
@@ -178,10 +189,26 @@ def _string_conditions(column: str, strings: StringFilter, parameters: Parameter
         yield f"{column} IS NULL" if strings.is_null else f"{column} IS NOT NULL"
 
 
-def _amount(measure: str) -> str:
-    """What a record has where a rollup has ``measure``."""
+def _in_conversation(strings: StringFilter, parameters: Parameters, project: str) -> Iterable[str]:
+    """How the records of a conversation are found depends on the engine."""
+    record = f"r.project, r.conversation, {project}::text"
+    if strings.eq is not None:
+        yield f"usage_in_conversation({record}, {parameters.add(strings.eq)}::text)"
+    if strings.is_in is not None:
+        listed = list(filter(_is_storable, strings.is_in))
+        if len(listed) == 1:  # only of one there is an index in the order of time
+            yield f"usage_in_conversation({record}, {parameters.add(listed[0])}::text)"
+        else:
+            yield f"usage_in_conversations({record}, {parameters.add(listed)}::text[])"
+
+
+def _amount(measure: str, *, mixed: bool) -> str:
+    """What a record has where a rollup has ``measure``; where both are ``mixed``, of the same type: else the planner
+    would convert each row of the whole, and read columns that nobody needs."""
     amount = MEASURES[measure]
-    return f"array_remove(ARRAY[({amount} << 40) + 1], NULL)" if measure in HISTOGRAMS else amount
+    if measure in HISTOGRAMS:
+        return f"array_remove(ARRAY[({amount} << 40) + 1], NULL)"
+    return f"({amount})::{'numeric' if mixed and measure in NUMERIC else 'bigint'}"
 
 
 def cells(
@@ -194,6 +221,7 @@ def cells(
     bounds: Sequence[datetime] = (),
     standing: Standing = ALL_KEPT,
     subtracting: bool = False,
+    told: Mapping[str, str] = _NOTHING_TOLD,
 ) -> str:
     """A query of ``at``, ``columns`` and ``measures``: rows whose sums are those of the scope's calls.
 
@@ -202,7 +230,10 @@ def cells(
     No row stands for calls on both sides of any of ``bounds``, so that they can be told apart by ``at``. ``standing``
     says which records may be read, and what of the rollups that settle: these have no histograms.
 
-    ``subtracting``: some rows are less than nothing, sums may be of no calls at all, and ``at`` says nothing.
+    ``subtracting``: some rows are less than nothing, sums may be of no calls at all, and there is no ``at``.
+
+    ``told``: columns by name that are told from ``columns``, which stand in braces, instead of ``columns`` themselves.
+    Whoever reads what is told in this very order, then the measures in theirs, has it without a projection of each row.
 
     Raises:
         BeforeRecords: without these there is no such query.
@@ -221,7 +252,9 @@ def cells(
     apart = [
         f"{attribute_in_records(parameters.add(key))} AS attribute_{number}" for number, key in enumerate(attributes, 1)
     ]
-    selects = [_piece(piece, scope, columns, apart, measures, project, parameters) for piece in pieces]
+    asked = _Asked(scope, project, tuple(columns), told, tuple(apart), tuple(measures), timed=not subtracting)
+    mixed = any(piece.relation != RECORDS for piece in pieces)
+    selects = [_piece(piece, asked, parameters, mixed=mixed) for piece in pieces]
     return "\nUNION ALL\n".join(selects)
 
 
@@ -236,30 +269,53 @@ def _planned_apart(piece: Piece) -> Iterable[Piece]:
     return [piece]
 
 
-def _piece(
-    piece: Piece,
-    scope: Scope,
-    columns: Sequence[str],
-    attributes: Sequence[str],
-    measures: Sequence[str],
-    project: str,
-    parameters: Parameters,
-) -> str:
+class _Asked(NamedTuple):
+    """What each piece of a query is to have. ``attributes`` are expressions with their names; ``timed``: and ``at``."""
+
+    scope: Scope
+    project: str
+    columns: tuple[str, ...]
+    told: Mapping[str, str]
+    attributes: tuple[str, ...]
+    measures: tuple[str, ...]
+    timed: bool
+
+    def of_records(self, *, negative: bool, mixed: bool) -> list[str]:
+        """What is selected of records, which stand ``mixed`` with rows of rollups."""
+        sign = "-" if negative else ""
+        return [
+            *(["r.started_at AS at"] if self.timed else []),
+            *self._columns({column: in_records(column) for column in self.columns}),
+            *self.attributes,
+            *(f"{sign}{_amount(measure, mixed=mixed)} AS {measure}" for measure in self.measures),
+        ]
+
+    def of_rollup(self, *, negative: bool) -> list[str]:
+        """What is selected of a rollup."""
+        sign = "-" if negative else ""
+        return [
+            *(["r.bucket AS at"] if self.timed else []),
+            *self._columns({column: f"r.{column}" for column in self.columns}),
+            *(f"{sign}r.{measure} AS {measure}" for measure in self.measures),
+        ]
+
+    def _columns(self, held: Mapping[str, str]) -> Iterable[str]:
+        if self.told:
+            return (f"{told.format_map(held)} AS {name}" for name, told in self.told.items())
+        return (f"{expression} AS {column}" for column, expression in held.items())
+
+
+def _piece(piece: Piece, asked: _Asked, parameters: Parameters, *, mixed: bool) -> str:
     of_records = piece.relation == RECORDS
     at = "r.started_at" if of_records else "r.bucket"
-    selected = [f"{at} AS at"]
-    if of_records:
-        selected += [f"{in_records(column)} AS {column}" for column in columns]
-        selected += attributes
-        sign = "-" if piece.negative else ""
-        selected += [f"{sign}{_amount(measure)} AS {measure}" for measure in measures]
-    else:
-        selected += [f"r.{name}" for name in (*columns, *measures)]
+    negative = piece.negative
+    selected = asked.of_records(negative=negative, mixed=mixed) if of_records else asked.of_rollup(negative=negative)
+    project = asked.project
     if len(piece.spans) == 1:
         start, end = (f"{parameters.add(at_)}::timestamptz" for at_ in piece.spans[0])
     else:
         start, end = "span.start", "span.stop"
-    where = conditions(scope.filter, parameters, project=project, of_records=of_records)
+    where = conditions(asked.scope.filter, parameters, project=project, of_records=of_records)
     if of_records or piece.relation in SETTLING:
         source = piece.relation
         within = [f"{at} >= {start}", f"{at} < {end}"]

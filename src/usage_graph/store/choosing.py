@@ -7,7 +7,8 @@ Where the records are no longer kept, what would have to be read from them is re
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from itertools import chain, pairwise
+from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from usage_graph.store.before_records import before_records
@@ -18,21 +19,13 @@ from usage_graph.store.rollup import (
     RECORDS,
     SETTLING,
     UNSETTLED,
+    Family,
     Rollup,
     Settled,
     ceil,
     floor,
 )
-
-_RECORDS_PER_HOUR = 1400.0
-"""As the rows of rollups are."""
-
-
-class Span(NamedTuple):
-    """A half-open range of time."""
-
-    start: datetime
-    end: datetime
+from usage_graph.store.route import RECORDS_PER_HOUR, Route, Span, route
 
 
 class Piece(NamedTuple):
@@ -58,19 +51,22 @@ def choose(
 
     Records are there from ``kept_since`` on, rollups of any time; ``None``: both are.
 
-    ``subtracting``: a bucket that the window cuts may be there as a whole, less the records outside of the window,
-    where these are fewer. Whoever asks for it adds up all pieces, and drops groups that no call is left of.
+    ``subtracting``: buckets that the window cuts may be there as a whole, less what is outside of the window, where
+    that is fewer rows. Whoever asks for it adds up all pieces, over all cuts, and drops groups that no call is left of.
 
     Raises:
         BeforeRecords: every plan needs records from before that; says why, and what can be asked instead.
     """
-    whole = [Span(start, end) for start, end in pairwise(cuts)]
-    families = [family for family in (*FAMILIES, BY_SOURCE) if family.columns.issuperset(columns)]
-    plans = [
-        _Plan(rollups, _uncut(whole, rollups), kept_since, settled, subtracting=subtracting)
-        for rollups in (_fitting(family.ladder, whole) for family in families)
-    ]
-    plans.append(_Plan((), whole, kept_since, settled, subtracting=False))
+    whole = [*map(Span._make, pairwise(cuts))]
+    longest = max(end - start for start, end in whole)
+    plans: list[_Plan | _Routed] = [_Plan((), [Span(cuts[0], cuts[-1])], kept_since, settled)]
+    for family in _families(columns):
+        if subtracting:
+            if (found := route(family.ladder, cuts[0], cuts[-1], kept_since, settled)) is not None:
+                plans.append(_Routed(found))
+        elif family.finest <= longest:
+            rollups = _fitting(family.ladder, longest)
+            plans.append(_Plan(rollups, _uncut(whole, rollups), kept_since, settled))
     plans = [plan for plan in plans if not plan.reads_before]
     if not plans:
         assert kept_since is not None  # noqa: S101 (else no plan reads from before it)
@@ -78,9 +74,28 @@ def choose(
     return min(plans, key=lambda plan: plan.rows).pieces
 
 
-def _fitting(rollups: tuple[Rollup, ...], whole: Sequence[Span]) -> tuple[Rollup, ...]:
-    """Those with a bucket that may be short enough to lie in one of ``whole``, and the finest."""
-    longest = max(span.end - span.start for span in whole)
+@cache
+def _families(columns: frozenset[str]) -> tuple[Family, ...]:
+    """Those that have ``columns``, but for those that another one is never dearer than."""
+    found = [family for family in (*FAMILIES, BY_SOURCE) if family.columns >= columns]
+    return tuple(family for family in found if not any(_is_no_dearer(other, family) for other in found))
+
+
+def _is_no_dearer(one: Family, other: Family) -> bool:
+    """Whether ``one`` has, for each rollup of the ``other``, one with fewer rows that tells the same buckets."""
+    return all(
+        any(
+            mine.rows_per_hour < theirs.rows_per_hour
+            and not theirs.grain % mine.grain
+            and (mine.relation not in SETTLING or theirs.relation in SETTLING)
+            for mine in one.ladder
+        )
+        for theirs in other.ladder
+    )
+
+
+def _fitting(rollups: tuple[Rollup, ...], longest: timedelta) -> tuple[Rollup, ...]:
+    """Those with a bucket that may be short enough to lie in the ``longest`` of the spans, and the finest."""
     return tuple(rollup for rollup in rollups[:-1] if rollup.grain <= longest) + rollups[-1:]
 
 
@@ -100,49 +115,42 @@ class _Plan:
         spans: Sequence[Span],
         kept_since: datetime | None,
         settled: Settled,
-        *,
-        subtracting: bool,
     ) -> None:
         self.rows = 0.0
         self._read: dict[str, list[Span]] = {}
-        self._less: list[Span] = []
         for rollup in rollups:
             held, spans = _split(rollup, spans, settled)
             self._add(rollup.relation, held, rollup.rows_per_hour)
-        if subtracting and rollups:
-            spans = self._subtracted(rollups[-1], spans, kept_since)
         self.reads_before = kept_since is not None and any(
             span.start < kept_since and span.start < span.end for span in spans
         )
-        self._add(RECORDS, [span for span in spans if span.start < span.end] or spans[:1], _RECORDS_PER_HOUR)
+        self._add(RECORDS, [span for span in spans if span.start < span.end] or spans[:1], RECORDS_PER_HOUR)
 
     @property
     def pieces(self) -> list[Piece]:
-        pieces = [Piece(relation, _merge(spans)) for relation, spans in self._read.items()]
-        if self._less:
-            pieces.append(Piece(RECORDS, _merge(self._less), negative=True))
-        return pieces
+        return [Piece(relation, _merge(spans)) for relation, spans in self._read.items()]
 
     def _add(self, relation: str, spans: Sequence[Span], rows_per_hour: float) -> None:
         if spans:
             self._read.setdefault(relation, []).extend(spans)
             self.rows += _hours(spans) * rows_per_hour
 
-    def _subtracted(self, rollup: Rollup, spans: Sequence[Span], kept_since: datetime | None) -> list[Span]:
-        """What of ``spans``, which cut buckets of ``rollup``, is better read as it is."""
-        direct = []
-        for span in chain.from_iterable(_parts(one, rollup.grain) for one in spans):
-            bucket = Span(floor(span.start, rollup.grain), ceil(span.end, rollup.grain))
-            outside = [Span(bucket.start, span.start), Span(span.end, bucket.end)]
-            less = [one for one in outside if one.start < one.end]
-            rows = _hours([bucket]) * rollup.rows_per_hour + _hours(less) * _RECORDS_PER_HOUR
-            if rows < _hours([span]) * _RECORDS_PER_HOUR and (kept_since is None or kept_since <= bucket.start):
-                self._add(rollup.relation, [bucket], rollup.rows_per_hour)
-                self._less += less
-                self.rows += _hours(less) * _RECORDS_PER_HOUR
-            else:
-                direct.append(span)
-        return direct
+
+class _Routed:
+    """What to read on the way of ``found``."""
+
+    reads_before = False
+
+    def __init__(self, found: Route) -> None:
+        self.rows = found.rows
+        self._steps = found.steps
+
+    @property
+    def pieces(self) -> list[Piece]:
+        read: dict[tuple[str, bool], list[Span]] = {}
+        for relation, span, negative in self._steps:
+            read.setdefault((relation, negative), []).append(span)
+        return [Piece(relation, _merge(spans), negative) for (relation, negative), spans in read.items()]
 
 
 def _split(rollup: Rollup, spans: Iterable[Span], settled: Settled) -> tuple[list[Span], list[Span]]:
@@ -176,15 +184,6 @@ def _held(rollup: Rollup, span: Span, settled: Settled) -> Iterable[Span]:
                 start = max(start, bucket + unit)
     if start < end:
         yield Span(start, end)
-
-
-def _parts(span: Span, grain: timedelta) -> Iterable[Span]:
-    """``span``, cut where a bucket of ``grain`` ends."""
-    start = span.start
-    while (end := floor(start, grain) + grain) < span.end:
-        yield Span(start, end)
-        start = end
-    yield Span(start, span.end)
 
 
 def _merge(spans: list[Span]) -> tuple[Span, ...]:

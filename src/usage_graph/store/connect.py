@@ -36,6 +36,8 @@ UNREACHABLE = (
 
 _SETTINGS = {
     "timezone": "UTC",
+    # Whoever waits for a lock must see what was committed until then, whatever the server's own default is.
+    "default_transaction_isolation": "read committed",
     # A plan made for one window is wrong for another: a day of rollup rows against a year of them.
     "plan_cache_mode": "force_custom_plan",
     # Compiling a question for one answer takes longer than answering it.

@@ -59,6 +59,8 @@ _READ = {
 }
 """The measures that such a value is made of."""
 _SEARCHED = ("c.conversation", "k.title", "k.agent", "k.user_id")
+_TIMES = "min(c.at) AS first_at, max(c.at) AS last_at"
+_NO_TIMES = "NULL::timestamptz AS first_at, NULL::timestamptz AS last_at"
 _SKIPPED = 1
 """Columns of a row before those of a ``Conversation``."""
 _OWN = len(Conversation._fields) - 1
@@ -91,7 +93,9 @@ async def count_conversations(fetch: Fetch, scope: Scope, search: str | None, st
     """How many conversations have calls in ``scope``. Raises as ``read_conversations`` does."""
     parameters = Parameters()
     sql = query("count_conversations").format(
-        cells=cells(scope, parameters, columns=("conversation",), measures=(), standing=standing),
+        cells=cells(
+            scope, parameters, columns=("conversation",), measures=("calls",), standing=standing, subtracting=True
+        ),
         known=_known(scope, parameters, standing.kept_since),
         searched=_searched(search, parameters),
     )
@@ -134,10 +138,20 @@ def list_conversations(
     if start is not None:
         outside = side(start, later=reading.backwards, inclusive=True)
         beyond = f"EXISTS (SELECT FROM listed AS c WHERE {outside})"
+    # Of every conversation it is known when it began and went on; of what some may not see, their calls tell.
+    all_known = scope.bound == Filter()
     sql = query("list_conversations").format(
         sums=sums.sql,
         measures=sums.columns("page"),
-        cells=cells(scope, parameters, columns=("conversation",), measures=sums.measures, standing=standing),
+        times=_NO_TIMES if all_known else _TIMES,
+        cells=cells(
+            scope,
+            parameters,
+            columns=("conversation",),
+            measures=sums.measures,
+            standing=standing,
+            subtracting=all_known,
+        ),
         known=_known(scope, parameters, standing.kept_since),
         searched=_searched(search, parameters),
         value=_VALUE[order.field],

@@ -177,11 +177,13 @@ async def _days(connection: Connection, since: datetime | None, projects: Sequen
     """What the database holds from ``since`` on, of all projects or of ``projects``."""
     if projects is None:
         projects = [project for (project,) in await connection.fetch(query("list_projects"))]
-    sql = query("sum_days").format(sums=ALL.sql, measures=ALL.columns("day"))
+    start = since or EPOCH
+    counted = {(day, project): n for day, project, n in await connection.fetch(query("count_identities"), start)}
+    sql = query("sum_days").format(sums=ALL.sql)
     return {
-        (day, project): _Day(identities, Totals.of_sums(sums))
+        (day, project): _Day(counted.get((day, project), 0), Totals.of_sums(sums))
         for project in projects
-        for day, identities, *sums in await connection.fetch(sql, project, since or EPOCH)
+        for day, *sums in await connection.fetch(sql, project, start)
     }
 
 
@@ -238,13 +240,13 @@ async def _store(target: Connection, rows: Sequence[asyncpg.Record], *, mode: Wr
     identities = [
         (record.project, record.started_at, record.id, *identity)
         for record, row in zip(records, rows, strict=True)
-        for identity in zip(*(row[name] or () for name in ("kinds", "keys", "flags", "parents")), strict=True)
+        for identity in zip(*(row[name] or () for name in ("keys", "flags", "parents")), strict=True)
     ]
-    columns = list(zip(*identities, strict=True)) or [()] * 7
+    columns = list(zip(*identities, strict=True)) or [()] * 6
     async with target.transaction(isolation="read_committed"):
         # A server may be taking the same calls: what is known here must not change between looking and storing.
         await target.execute(query("lock_projects"), sorted({record.project for record in records}))
-        await _carry_merges(target, records, columns[:5], mode=mode)
+        await _carry_merges(target, records, columns[:4], mode=mode)
         await stage(target, records, mode=mode)
         status = await target.execute(query("store_copies").format(columns=", ".join(UsageRecord._fields)), *columns)
     return int(status.split()[-1])

@@ -1,4 +1,4 @@
-"""What ``usage_identity.flags`` says of a span: a smallint, so that it costs a stored call no room."""
+"""What ``usage_identity.flags`` says of a span: a smallint, and NULL for 0, so that it costs a stored call no room."""
 
 from typing import Any
 

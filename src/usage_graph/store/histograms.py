@@ -29,7 +29,9 @@ class Times:
 
     def added_to(self, totals: Totals, *, rank: int | None = None, point: int | None = None) -> Totals:
         """``totals`` with the histograms of its calls."""
-        known = self.found.get((point, rank), {})
+        known = self.found.get((point, rank))
+        if known is None:
+            return totals
         return totals._replace(
             durations=known.get("durations", totals.durations),
             first_tokens=known.get("first_tokens", totals.first_tokens),

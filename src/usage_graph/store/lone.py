@@ -6,12 +6,13 @@ answers nothing where that is not so. Then the question is put again, as every o
 """
 
 from collections.abc import Callable, Coroutine, Sequence
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import asyncpg
 
 from usage_graph.store.connect import Connection
+from usage_graph.store.plans import planned_for
 from usage_graph.store.rollup import Standing
 from usage_graph.store.sql import query
 
@@ -76,6 +77,7 @@ class Lone:
         return rows
 
 
+@lru_cache(maxsize=512)
 def _guarded(sql: str, width: int) -> str:
     """``sql``, with ``width`` values, where all stands as four more values say; no rows where it does not."""
     project, kept_since, until, unsettled = (f"${width + number}" for number in range(1, 5))
@@ -103,6 +105,10 @@ def of_one_statement(
     @wraps(question)
     async def put(snapshot: S, *args: P.args, **kwargs: P.kwargs) -> R:
         more: dict[str, Any] = kwargs
+        with planned_for(args, more):
+            return await answered(snapshot, more, *args, **kwargs)
+
+    async def answered(snapshot: S, more: dict[str, Any], *args: P.args, **kwargs: P.kwargs) -> R:
         lone = snapshot._lone
         if lone is None or more.get("latency") or more.get("previous") is not None:
             return await question(snapshot, *args, **kwargs)

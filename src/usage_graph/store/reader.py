@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
@@ -13,7 +14,9 @@ from usage_graph.errors import QueryUnavailable
 from usage_graph.store import migrate
 from usage_graph.store.connect import UNREACHABLE, Connection, Pool, open_pool
 from usage_graph.store.lone import Known
+from usage_graph.store.plans import ANEW, KEPT
 from usage_graph.store.snapshot import Snapshot
+from usage_graph.store.sql import query
 from usage_graph.store.sums import Sums, sums_of
 from usage_graph.store.view import explained
 from usage_graph.usage import SUMMED
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("usage_graph.store")
 
 _ACQUIRE_TIMEOUT = 10.0
+_PROCESSES = 1_000
+"""Connections, those that are closed included, of which it is known how old their plans are."""
 _LEAVE_TIMEOUT = 2.0
 """Seconds that the database has to take back a connection before it is cut: an answer may be waiting for it."""
 
@@ -34,6 +39,9 @@ class Reader:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._known: Known = {}
+        self._planning: str | None = None
+        self._planned: dict[int, float] = {}
+        """By connection (its process in the database): since when it keeps plans."""
 
     def snapshot(self, measures: frozenset[str] = frozenset(SUMMED), *, alone: bool = False) -> "_Opening":
         """A REPEATABLE READ, read-only transaction, in which only these ``measures`` of ``Totals`` are summed.
@@ -68,13 +76,37 @@ class Reader:
         """A connection. Raises ``QueryUnavailable``."""
         try:
             with explained():
-                return await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT)
+                connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT)
         except QueryUnavailable as error:
             if isinstance(error.__cause__, TimeoutError) and not self._pool.get_idle_size():
                 raise QueryUnavailable(
                     "All connections are busy with other questions; ask again in a moment."
                 ) from error.__cause__
             raise
+        try:
+            with explained():
+                await self._set_planning(connection)
+        except BaseException:
+            await self.give_back(connection)
+            raise
+        return connection
+
+    async def _set_planning(self, connection: Connection) -> None:
+        """Has the database plan as it should on this connection, and forget what it planned long ago."""
+        now, process = time.monotonic(), connection.get_server_pid()
+        if now - self._planned.get(process, -KEPT) < KEPT:
+            return
+        if len(self._planned) >= _PROCESSES:
+            self._planned.clear()
+        if self._planning is None:
+            self._planning = await connection.fetchval(query("get_planning"))
+        await connection.execute(f"DISCARD PLANS; SET plan_cache_mode = {self._planning}")
+        self._planned[process] = now
+
+    @property
+    def planning(self) -> str:
+        """How connections that were taken plan what is asked of them."""
+        return self._planning or ANEW
 
     async def give_back(self, connection: "PoolConnection") -> None:
         """One that was taken."""
@@ -92,7 +124,7 @@ class _Opening:
 
     async def __aenter__(self) -> Snapshot:
         self._connection = await self._reader.take()
-        self._snapshot = Snapshot(self._connection, self._sums, self._known)
+        self._snapshot = Snapshot(self._connection, self._sums, self._known, self._reader.planning)
         if self._known is None:
             try:
                 await self._snapshot.begin()
@@ -103,9 +135,10 @@ class _Opening:
 
     async def __aexit__(self, *_: object) -> None:
         try:
-            with _given_up():
-                async with asyncio.timeout(_LEAVE_TIMEOUT):
-                    await self._snapshot.end()
+            if self._snapshot.begun:
+                with _given_up():
+                    async with asyncio.timeout(_LEAVE_TIMEOUT):
+                        await self._snapshot.end()
         finally:
             await self._reader.give_back(self._connection)
 
@@ -127,6 +160,8 @@ async def open_reader(dsn: str, *, connections: int, statement_timeout: float) -
         # Also of statements without a transaction around them (``lone``).
         "default_transaction_isolation": "repeatable read",
         "default_transaction_read_only": "on",
+        # Starting workers takes longer than most questions do: they are for those that read very many records.
+        "parallel_setup_cost": "20000",
     }
     # The server ends its statements itself; longer than that takes only one that cannot be reached.
     patience = statement_timeout + _LEAVE_TIMEOUT

@@ -70,7 +70,7 @@ class Family:
 
 
 QUARTER, HOUR, DAY = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
-_3_DAYS, _9_DAYS, _36_DAYS = 3 * DAY, 9 * DAY, 36 * DAY
+_3_DAYS, _9_DAYS, _36_DAYS, _108_DAYS = 3 * DAY, 9 * DAY, 36 * DAY, 108 * DAY
 
 FAMILIES = (
     Family(
@@ -92,6 +92,7 @@ FAMILIES = (
             Rollup("usage_by_agent_1h", HOUR, 130),
         ),
         (
+            Rollup("usage_by_agent_108d", _108_DAYS, 0.1),
             Rollup("usage_by_agent_36d", _36_DAYS, 0.3),
             Rollup("usage_by_agent_9d", _9_DAYS, 1),
             Rollup("usage_by_agent_3d", _3_DAYS, 3),
@@ -101,6 +102,7 @@ FAMILIES = (
         frozenset({"user_id", "source"}),
         (Rollup("usage_by_user_1d", DAY, 25),),
         (
+            Rollup("usage_by_user_108d", _108_DAYS, 0.35),
             Rollup("usage_by_user_36d", _36_DAYS, 1),
             Rollup("usage_by_user_9d", _9_DAYS, 4),
             Rollup("usage_by_user_3d", _3_DAYS, 11),
@@ -110,6 +112,7 @@ FAMILIES = (
         frozenset({"conversation", "agent", "item_name", "source"}),
         (Rollup("usage_by_conversation_1d", DAY, 90),),
         (
+            Rollup("usage_by_conversation_108d", _108_DAYS, 0.85),
             Rollup("usage_by_conversation_36d", _36_DAYS, 2.5),
             Rollup("usage_by_conversation_9d", _9_DAYS, 10),
             Rollup("usage_by_conversation_3d", _3_DAYS, 28),

@@ -9,12 +9,13 @@ import orjson
 from usage_graph.health import Count, Outcome
 from usage_graph.usage import UsageRecord
 
+_WIDTH = len(UsageRecord._fields)
+
 
 def record_of(row: asyncpg.Record, *, skip: int = 0) -> UsageRecord:
     """The record in the columns of a row after the first ``skip``."""
-    record = UsageRecord(*tuple(row)[skip : skip + len(UsageRecord._fields)])
-    stored: Any = record.attributes
-    return record._replace(attributes=tuple(sorted(orjson.loads(stored).items())) if stored else ())
+    *values, stored = tuple(row)[skip : skip + _WIDTH]
+    return UsageRecord._make((*values, tuple(sorted(orjson.loads(stored).items())) if stored else ()))
 
 
 def row_of(record: UsageRecord) -> tuple[Any, ...]:

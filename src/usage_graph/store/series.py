@@ -3,7 +3,10 @@ to. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import reduce
 from itertools import groupby
+from operator import add, itemgetter
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 
@@ -14,9 +17,11 @@ from usage_graph.store.histograms import Times
 from usage_graph.store.rollup import Standing
 from usage_graph.store.sql import Statement, query
 from usage_graph.store.sums import Sums, weight
-from usage_graph.usage import Metric, Totals, sum_of
+from usage_graph.usage import Metric, Totals
 
 _NOTHING = Totals()
+
+Value = TypeVar("Value")
 
 
 def ask_whole(scope: Scope, bounds: Sequence[datetime], *, sums: Sums, standing: Standing) -> Statement:
@@ -40,7 +45,7 @@ def ask_groups(
         bounds=parameters.add(list(bounds[:-1])),
         sums=sums.sql,
         key=key,
-        weight=weight(metric, "OVER (PARTITION BY c.key)"),
+        weight=weight(metric),
         top=parameters.add(top),
         cells=cells(
             scope,
@@ -57,25 +62,24 @@ def ask_groups(
 
 def whole_of(width: int, rows: Sequence[asyncpg.Record], sums: Sums, times: Times) -> Series:
     """What ``ask_whole`` found in ``width`` points, with their times."""
-    found = ((row["point"], times.added_to(sums.totals_of(row), point=row["point"])) for row in rows)
-    return Series(_points_of(width, found), [], None)
+    points = [_NOTHING] * width
+    for row in rows:
+        points[row["point"]] = times.added_to(sums.totals_of(row), point=row["point"])
+    return Series(points, [], None)
 
 
 def groups_of(width: int, rows: Sequence[asyncpg.Record], sums: Sums, metric: Metric, times: Times) -> Series:
     """What ``ask_groups`` found: the whole, the groups by rank, and all others; with their times."""
-    parsed = [
-        (rank, row["key"], point, times.added_to(sums.totals_of(row), rank=rank, point=point))
-        for row in rows
-        for rank, point in [(row["rank"], row["point"])]
-    ]
-    points = _points_of(width, ((point, totals) for _, _, point, totals in parsed))
-    whole = sum_of(points)
+    adding: _Adding[Any] = _TotalsAdded(sums, times) if times.found else _NumbersAdded(sums)
+    parsed = [(*itemgetter("rank", "key", "point")(row), adding.read(row)) for row in rows]
+    points = _points_of(width, ((point, value) for _, _, point, value in parsed), adding)
+    whole = _sum_of((value for *_, value in parsed), adding)
     groups: list[SeriesGroup] = []
     other = None
-    for (rank, key), of_group in groupby(parsed, key=lambda row: row[:2]):
-        own = _points_of(width, ((point, totals) for _, _, point, totals in of_group))
-        totals = sum_of(own)
-        group = SeriesGroup(key, totals, totals.share_of(whole, metric), own)
+    for (rank, key), of_group in groupby(parsed, key=itemgetter(0, 1)):
+        own = [(point, value) for _, _, point, value in of_group]
+        totals = _sum_of((value for _, value in own), adding)
+        group = SeriesGroup(key, totals, totals.share_of(whole, metric), _points_of(width, own, adding))
         if rank is None:
             other = group
         else:
@@ -83,8 +87,53 @@ def groups_of(width: int, rows: Sequence[asyncpg.Record], sums: Sums, metric: Me
     return Series(points, groups, other)
 
 
-def _points_of(width: int, found: Iterable[tuple[int, Totals]]) -> list[Totals]:
+class _Adding(Protocol[Value]):
+    """How the sums of rows are added up."""
+
+    def read(self, row: asyncpg.Record) -> Value: ...
+    def plus(self, one: Value, other: Value) -> Value: ...
+    def totals(self, value: Value) -> Totals: ...
+
+
+class _NumbersAdded:
+    """As bare numbers, of which there are fewer."""
+
+    def __init__(self, sums: Sums) -> None:
+        self.read, self.totals = sums.numbers_of, sums.totals
+
+    @staticmethod
+    def plus(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(map(add, one, other))
+
+
+class _TotalsAdded:
+    """With histograms."""
+
+    def __init__(self, sums: Sums, times: Times) -> None:
+        self._sums, self._times = sums, times
+
+    def read(self, row: asyncpg.Record) -> Totals:
+        return self._times.added_to(self._sums.totals_of(row), rank=row["rank"], point=row["point"])
+
+    @staticmethod
+    def plus(one: Totals, other: Totals) -> Totals:
+        return one.plus(other)
+
+    @staticmethod
+    def totals(value: Totals) -> Totals:
+        return value
+
+
+def _points_of(width: int, found: Iterable[tuple[int, Value]], adding: _Adding[Value]) -> list[Totals]:
+    values: dict[int, Value] = {}
+    for point, value in found:
+        values[point] = adding.plus(values[point], value) if point in values else value
     points = [_NOTHING] * width
-    for point, totals in found:
-        points[point] = totals if points[point] is _NOTHING else points[point].plus(totals)
+    for point, value in values.items():
+        points[point] = adding.totals(value)
     return points
+
+
+def _sum_of(values: Iterable[Value], adding: _Adding[Value]) -> Totals:
+    found = [*values]
+    return adding.totals(reduce(adding.plus, found)) if found else _NOTHING

@@ -27,6 +27,7 @@ from usage_graph.store.breakdown import breakdown_of, list_values, rank_groups, 
 from usage_graph.store.cells import Parameters, cells, conditions
 from usage_graph.store.consumers import consumers_of, rank_consumers, told_by
 from usage_graph.store.conversations import count_conversations, read_conversations
+from usage_graph.store.counting import ask_count
 from usage_graph.store.exporting import COUNT_PATIENCE, stream_conversations, stream_scope, within
 from usage_graph.store.histograms import NO_TIMES, Times, read_times, with_times
 from usage_graph.store.keyset import keep
@@ -159,15 +160,16 @@ class Snapshot(View):
         rows = await self._fetch(ranked.sql, *ranked.values)
         times = NO_TIMES
         if latency:
-            columns, key, dimension = told_by(kind)
-            groups = [(row["key"], row["dimension"]) for row in rows[:-1]]
+            told = told_by(kind)
+            key, dimension = told.of("c")
+            groups = [(row["key"], str(row["dimension"])) for row in rows[:-1]]
             times = await read_times(
                 self._fetch,
                 scope,
                 kept_since=standing.kept_since,
-                columns=columns,
+                columns=told.columns,
                 key=key,
-                then_key=dimension,
+                then_key=f"({dimension})::text",
                 groups=groups,
             )
         return consumers_of(rows, sums, metric, times)
@@ -211,11 +213,9 @@ class Snapshot(View):
     @of_one_statement
     async def record_count(self, scope: Scope) -> int:
         """How many records ``scope`` has."""
-        parameters = Parameters()
         standing = await self._standing(scope.project)
-        kept = await self._kept(scope)
-        inner = cells(kept, parameters, measures=("calls",), standing=standing, subtracting=True)
-        (row,) = await self._fetch(query("sum_calls").format(cells=inner), *parameters.values)
+        counted = ask_count(await self._kept(scope), standing)
+        (row,) = await self._fetch(counted.sql, *counted.values)
         calls: int = row["calls"]
         return calls
 
@@ -224,7 +224,7 @@ class Snapshot(View):
         parameters = Parameters()
         standing = await self._standing(scope.project)
         inner = cells(await self._kept(scope), parameters, measures=("calls",), standing=standing)
-        sql = query("sum_calls").format(cells=inner)
+        sql = query("sum_calls").format(count="usage_sum(c.calls)", cells=inner)
         async with self._turn():
             return await within(
                 self._connection, COUNT_PATIENCE, lambda: self._connection.fetchval(sql, *parameters.values)

@@ -7,12 +7,13 @@ from usage_graph.config import WriteMode
 from usage_graph.observation import Observation
 from usage_graph.store.connect import Connection
 from usage_graph.store.flags import flags_of
+from usage_graph.store.identity import identities, span_key
 from usage_graph.store.linking import Kind, Seen
 from usage_graph.store.rows import row_of
 from usage_graph.store.sql import query
 from usage_graph.usage import UsageRecord
 
-_IDENTITY = ("project", "kind", "key", "started_at", "record", "flags", "parent", "parent_key", "observation")
+_IDENTITY = ("kind", "key", "started_at", "record", "flags", "parent", "parent_key", "observation")
 
 
 async def stage(connection: Connection, records: Sequence[UsageRecord], *, mode: WriteMode) -> None:
@@ -34,13 +35,13 @@ async def stage_identities(
     rows: list[tuple[Any, ...]] = []
     for key, one in observations.items():
         record, known = one.record, seen[key]
-        project, started_at, span = record.project, record.started_at, record.trace_id + record.span_id
-        parent_key = record.trace_id + one.parent_span_id if one.parent_span_id else None
-        rows.append((project, Kind.SPAN, span, started_at, key, flags_of(known), known.parent, parent_key, key))
-        if one.response_id is not None:
-            rows.append((project, Kind.RESPONSE, one.response_id.encode(), started_at, key, 0, None, None, key))
-        if one.request_id is not None:
-            rows.append((project, Kind.REQUEST, one.request_id.encode(), started_at, key, 0, None, None, key))
+        at, above = record.started_at, one.parent_span_id
+        parent_key = span_key(record.project, record.trace_id, above) if above else None
+        for kind, identity in identities(one):
+            if kind is Kind.SPAN:
+                rows.append((kind, identity, at, key, flags_of(known), known.parent, parent_key, key))
+            else:
+                rows.append((kind, identity, at, key, 0, None, None, key))
     await _put(connection, "usage_staging_identity", "stage_identities_by_unnest", _IDENTITY, rows, mode)
 
 

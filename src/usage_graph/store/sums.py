@@ -1,8 +1,8 @@
 """The sums that a question is answered with: how they are asked for, and what the ends of its rows come to. Pure."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from functools import cache
-from typing import Any
+from operator import itemgetter
 
 import asyncpg
 
@@ -32,8 +32,7 @@ _WEIGHED = {
     Metric.CREDITS: ("credits_nano",),
     Metric.DURATION: ("duration_us",),
 }
-_ZEROS = Totals()
-_WIDTH = len(SUMMED)
+_NO_TIMES = Totals().durations
 
 
 def weight(metric: Metric, over: str = "") -> str:
@@ -53,7 +52,11 @@ class Sums:
             for measure in self.measures
         )
         """Of cells, or of such sums, in a relation aliased ``c``."""
-        self._places = tuple(SUMMED.index(measure) for measure in self.measures)
+        self._width = len(self.measures)
+        # What is not among them is 0, and last of all is no histogram.
+        places = {measure: place for place, measure in enumerate(self.measures)}
+        others = (self._width if field in SUMMED else self._width + 1 for field in Totals._fields)
+        self._fields = itemgetter(*map(places.get, Totals._fields, others))
 
     def columns(self, alias: str) -> str:
         """The sums as columns of a relation."""
@@ -63,17 +66,17 @@ class Sums:
         """With what ``metrics`` are told from, and with ``measures``."""
         return sums_of(frozenset((*self.measures, *measures, *(name for one in metrics for name in _WEIGHED[one]))))
 
-    def totals_of(self, row: asyncpg.Record) -> Totals:
+    def numbers_of(self, row: asyncpg.Record) -> tuple[int, ...]:
         """The last columns of a row, which are the sums."""
-        return self._totals(tuple(row)[-len(self._places) :])
+        return tuple(map(int, tuple(row)[-self._width :]))
 
-    def _totals(self, sums: Sequence[Any]) -> Totals:
-        if len(sums) == _WIDTH:
-            return Totals.of_sums(sums)
-        found: list[Any] = [*_ZEROS]
-        for place, value in zip(self._places, sums, strict=True):
-            found[place] = int(value)
-        return Totals._make(found)
+    def totals(self, numbers: tuple[int, ...]) -> Totals:
+        """What such numbers, or the sums of several such, are."""
+        return tuple.__new__(Totals, self._fields((*numbers, 0, _NO_TIMES)))
+
+    def totals_of(self, row: asyncpg.Record) -> Totals:
+        """The same of a row at once."""
+        return self.totals(self.numbers_of(row))
 
 
 @cache

@@ -13,6 +13,7 @@ from usage_graph.errors import QueryTimeout, QueryUnavailable
 from usage_graph.question import Scope
 from usage_graph.store.connect import UNREACHABLE, Connection
 from usage_graph.store.lone import Known, Lone
+from usage_graph.store.plans import ANEW, mode
 from usage_graph.store.rollup import Settled, Standing
 from usage_graph.store.sql import query
 from usage_graph.store.sums import ALL, Sums
@@ -26,13 +27,20 @@ class View:
     Of ``sums`` only those are told that are asked for: the others are 0 in every ``Totals``.
     """
 
-    def __init__(self, connection: Connection, sums: Sums = ALL, known: Known | None = None) -> None:
-        """``known``: only one question will be asked, and this is how things stood when somebody looked last."""
+    def __init__(
+        self, connection: Connection, sums: Sums = ALL, known: Known | None = None, planning: str = ANEW
+    ) -> None:
+        """``known``: only one question will be asked, and this is how things stood when somebody looked last.
+
+        ``planning``: how the connection plans what nobody says more of.
+        """
         self._connection = connection
         self._sums = sums
         self._lone = None if known is None else Lone(known)
         self._transaction = connection.transaction(isolation="repeatable_read", readonly=True)
-        self._begun = False
+        self.begun = False
+        """Whether a transaction is open."""
+        self._usual = self._planning = planning
         self._lock = asyncio.Lock()
         self._standings: dict[str, Standing] = {}
         self._standings_lock = asyncio.Lock()
@@ -41,29 +49,39 @@ class View:
         """From here on, all that is asked is answered as of one moment."""
         with explained():
             await self._transaction.start()
-        self._begun = True
+        self.begun = True
 
     async def end(self) -> None:
-        """Nothing more will be asked."""
-        if self._begun:
-            await self._transaction.rollback()
+        """Nothing more will be asked of what has ``begun``."""
+        await self._transaction.rollback()
 
     async def _fetch(self, sql: str, *values: object) -> list[asyncpg.Record]:
-        if self._lone is not None and self._lone.active:
-            with explained():
-                return await self._lone.fetch(self._connection, sql, values)
-        async with self._turn():
-            return await self._connection.fetch(sql, *values)
+        lone = self._lone
+        if lone is None or not lone.active:
+            async with self._turn():
+                return await self._connection.fetch(sql, *values)
+        if self._wanted() != self._planning:
+            async with self._turn():
+                return await lone.fetch(self._connection, sql, values)
+        with explained():
+            return await lone.fetch(self._connection, sql, values)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         async with self._lock:
-            if not self._begun:
+            if not self.begun:
                 if self._lone is not None:
                     self._lone.check()
                 await self.begin()
             with explained():
+                if (wanted := self._wanted()) != self._planning:
+                    await self._connection.execute(f"SET LOCAL plan_cache_mode = {wanted}")
+                    self._planning = wanted
                 yield
+
+    def _wanted(self) -> str:
+        """How the statements of the question are to be planned that is being answered."""
+        return ANEW if self._usual == ANEW else mode()
 
     async def kept_since(self, project: str = "") -> datetime | None:
         """Since when records are kept, ``None``: since ever. Read once, when it is first needed."""

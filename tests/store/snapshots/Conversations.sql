@@ -8,16 +8,22 @@ LEFT JOIN usage_settled AS settled ON settled.project = $1
 ;
 
 SELECT count(*)
-FROM (SELECT DISTINCT c.conversation FROM (SELECT r.bucket AS at, r.conversation
-FROM usage_by_conversation_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+FROM (
+    SELECT c.conversation
+    FROM (SELECT r.conversation AS conversation, (1)::bigint AS calls
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.conversation AS conversation
+SELECT r.conversation AS conversation, (1)::bigint AS calls
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.conversation AS conversation
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz) AS c WHERE c.conversation IS NOT NULL) AS c
+SELECT r.conversation AS conversation, r.calls AS calls
+FROM usage_by_conversation_1d($1::text, $6::timestamptz, $7::timestamptz) AS r) AS c
+    WHERE c.conversation IS NOT NULL
+    GROUP BY c.conversation
+    HAVING usage_sum(c.calls) > 0
+) AS c
 LEFT JOIN usage_conversations($8::text, $9::timestamptz) AS k ON k.conversation = c.conversation
 WHERE true
 
@@ -26,19 +32,20 @@ WHERE true
 -- One page of the conversations that have calls in the scope, and whether anything lies beyond the cursor it starts
 -- from; an empty page is one row of nulls.
 WITH found AS (
-    SELECT c.conversation, min(c.at) AS first_at, max(c.at) AS last_at, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano
-    FROM (SELECT r.bucket AS at, r.conversation, r.calls, r.failed_calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano, r.credits_nano
-FROM usage_by_conversation_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+    SELECT c.conversation, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano, coalesce(sum(c.credits_nano), 0) AS credits_nano, NULL::timestamptz AS first_at, NULL::timestamptz AS last_at
+    FROM (SELECT r.conversation AS conversation, (1)::bigint AS calls, (r.failed::int)::bigint AS failed_calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano, (r.credits_nano)::numeric AS credits_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.conversation AS conversation, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano
+SELECT r.conversation AS conversation, (1)::bigint AS calls, (r.failed::int)::bigint AS failed_calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano, (r.credits_nano)::numeric AS credits_nano
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.conversation AS conversation, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano, r.credits_nano AS credits_nano
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz) AS c
+SELECT r.conversation AS conversation, r.calls AS calls, r.failed_calls AS failed_calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano, r.credits_nano AS credits_nano
+FROM usage_by_conversation_1d($1::text, $6::timestamptz, $7::timestamptz) AS r) AS c
     WHERE c.conversation IS NOT NULL
     GROUP BY c.conversation
+    HAVING usage_sum(c.calls) > 0
 ),
 
 listed AS MATERIALIZED (

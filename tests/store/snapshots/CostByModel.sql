@@ -9,31 +9,31 @@ LEFT JOIN usage_settled AS settled ON settled.project = $1
 
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.model AS key, NULL::text AS then_key, CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
-    FROM (SELECT r.bucket AS at, r.model, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
-FROM usage_by_model_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
+    SELECT c.model AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano, CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight
+    FROM (SELECT coalesce(r.response_model, r.request_model) AS model, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
-FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT coalesce(r.response_model, r.request_model) AS model, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $5::timestamptz AND r.started_at < $6::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($7::timestamptz[], $8::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
+SELECT r.model AS model, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
 FROM usage_by_model_15m($2::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz
+SELECT in_span.*
+FROM unnest($9::timestamptz[], $10::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.model AS model, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $11::timestamptz AND r.started_at < $12::timestamptz) AS c
+SELECT r.model AS model, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_model_1d($2::text, $11::timestamptz, $12::timestamptz) AS r) AS c
     GROUP BY 1, 2
     HAVING usage_sum(c.calls) > 0
 ),

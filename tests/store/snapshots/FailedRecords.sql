@@ -7,6 +7,34 @@ LEFT JOIN usage_settled AS settled ON settled.project = $1
 
 ;
 
+SELECT usage_sum(c.failed_calls) AS calls
+FROM (SELECT (1)::bigint AS calls, (r.failed::int)::bigint AS failed_calls
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
+UNION ALL
+SELECT (1)::bigint AS calls, (r.failed::int)::bigint AS failed_calls
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
+UNION ALL
+SELECT in_span.*
+FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.calls AS calls, r.failed_calls AS failed_calls
+FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT in_span.*
+FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.calls AS calls, r.failed_calls AS failed_calls
+FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
+UNION ALL
+SELECT r.calls AS calls, r.failed_calls AS failed_calls
+FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
+
+;
+
 WITH RECURSIVE typeinfo_tree(
     oid, ns, name, kind, basetype, elemtype, elemdelim,
     range_subtype, attrtypoids, attrnames, depth)
@@ -201,13 +229,6 @@ FROM
     typeinfo_tree
 ORDER BY
     depth DESC
-
-;
-
-SELECT usage_sum(c.calls) AS calls
-FROM (SELECT r.started_at AS at, 1 AS calls
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz AND r.failed = ANY($4::boolean[])) AS c
 
 ;
 

@@ -8,60 +8,60 @@ LEFT JOIN usage_settled AS settled ON settled.project = $1
 ;
 
 SELECT usage_sum(c.calls) AS calls, usage_sum(c.duration_us) AS duration_us, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
-FROM (SELECT r.bucket AS at, r.calls, r.duration_us, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
-FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+FROM (SELECT (1)::bigint AS calls, (r.duration_us)::bigint AS duration_us, ((r.duration_us > 0)::int)::bigint AS timed_calls, (CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, (CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, ((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, (coalesce(r.first_token_us, 0))::bigint AS first_token_us
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.duration_us, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
-FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT (1)::bigint AS calls, (r.duration_us)::bigint AS duration_us, ((r.duration_us > 0)::int)::bigint AS timed_calls, (CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, (CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, ((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, (coalesce(r.first_token_us, 0))::bigint AS first_token_us
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.duration_us, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
+SELECT r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, r.duration_us AS duration_us, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
+SELECT in_span.*
+FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
+FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, r.duration_us AS duration_us, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+SELECT r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
+FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
 
 ;
 
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.model AS key, NULL::text AS then_key, usage_sum(c.calls)  AS weight, usage_sum(c.calls) AS calls, usage_sum(c.duration_us) AS duration_us, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us
-    FROM (SELECT r.bucket AS at, r.model, r.calls, r.duration_us, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
-FROM usage_by_model_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
+    SELECT c.model AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.duration_us) AS duration_us, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us, usage_sum(c.calls)  AS weight
+    FROM (SELECT coalesce(r.response_model, r.request_model) AS model, (1)::bigint AS calls, (r.duration_us)::bigint AS duration_us, ((r.duration_us > 0)::int)::bigint AS timed_calls, (CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, (CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, ((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, (coalesce(r.first_token_us, 0))::bigint AS first_token_us
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.calls, r.duration_us, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
-FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT coalesce(r.response_model, r.request_model) AS model, (1)::bigint AS calls, (r.duration_us)::bigint AS duration_us, ((r.duration_us > 0)::int)::bigint AS timed_calls, (CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, (CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, ((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, (coalesce(r.first_token_us, 0))::bigint AS first_token_us
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $5::timestamptz AND r.started_at < $6::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($7::timestamptz[], $8::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.calls, r.duration_us, r.timed_calls, r.timed_output_tokens, r.timed_output_us, r.first_token_calls, r.first_token_us
+SELECT r.model AS model, r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
 FROM usage_by_model_15m($2::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.duration_us AS duration_us, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
-FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz
+SELECT in_span.*
+FROM unnest($9::timestamptz[], $10::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.model AS model, r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
+FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, 1 AS calls, r.duration_us AS duration_us, (r.duration_us > 0)::int AS timed_calls, CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END AS timed_output_tokens, CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END AS timed_output_us, (r.first_token_us IS NOT NULL)::int AS first_token_calls, coalesce(r.first_token_us, 0) AS first_token_us
-FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $11::timestamptz AND r.started_at < $12::timestamptz) AS c
+SELECT r.model AS model, r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
+FROM usage_by_model_1d($2::text, $11::timestamptz, $12::timestamptz) AS r) AS c
     GROUP BY 1, 2
     HAVING usage_sum(c.calls) > 0
 ),
@@ -288,19 +288,19 @@ WITH entry AS (
         part.of_first_token,
         part.entry,
         (part.entry + (1::bigint << 39)) >> 40 AS class
-    FROM (SELECT r.bucket AS at, r.durations, r.first_tokens
+    FROM (SELECT r.bucket AS at, r.durations AS durations, r.first_tokens AS first_tokens
 FROM usage_by_model_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.durations, r.first_tokens
+SELECT r.bucket AS at, r.durations AS durations, r.first_tokens AS first_tokens
 FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
 SELECT in_span.*
 FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.durations, r.first_tokens
+SELECT r.bucket AS at, r.durations AS durations, r.first_tokens AS first_tokens
 FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
@@ -345,19 +345,19 @@ WITH entry AS (
         part.of_first_token,
         part.entry,
         (part.entry + (1::bigint << 39)) >> 40 AS class
-    FROM (SELECT r.bucket AS at, r.model, r.durations, r.first_tokens
+    FROM (SELECT r.bucket AS at, r.model AS model, r.durations AS durations, r.first_tokens AS first_tokens
 FROM usage_by_model_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.durations, r.first_tokens
+SELECT r.bucket AS at, r.model AS model, r.durations AS durations, r.first_tokens AS first_tokens
 FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
 SELECT in_span.*
 FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.durations, r.first_tokens
+SELECT r.bucket AS at, r.model AS model, r.durations AS durations, r.first_tokens AS first_tokens
 FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span

@@ -8,30 +8,30 @@ LEFT JOIN usage_settled AS settled ON settled.project = $1
 ;
 
 SELECT usage_sum(c.calls) AS calls
-FROM (SELECT r.bucket AS at, r.calls
-FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+FROM (SELECT (1)::bigint AS calls
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls
-FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT (1)::bigint AS calls
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls
+SELECT r.calls AS calls
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
+SELECT in_span.*
+FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.calls AS calls
+FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+SELECT r.calls AS calls
+FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
 
 ;
 

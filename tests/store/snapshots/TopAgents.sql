@@ -10,22 +10,22 @@ LEFT JOIN usage_settled AS settled ON settled.project = $1
 -- The first consumers by weight, and one row whose rank is null: the whole that shares are of.
 -- A conversation is labelled by the name of its newest call in the window that has one, of those the caller may see.
 WITH of_source AS (
-    SELECT c.agent AS key, 'agent' AS dimension, c.source, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
-    FROM (SELECT r.bucket AS at, r.agent, r.source, r.calls, r.failed_calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
-FROM usage_by_agent_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
+    SELECT c.key, c.dimension, c.source, usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
+    FROM (SELECT r.agent AS key, 0 AS dimension, r.source AS source, -(1)::bigint AS calls, -(r.failed::int)::bigint AS failed_calls, -((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, -(coalesce(r.input_tokens, 0))::bigint AS input_tokens, -(coalesce(r.output_tokens, 0))::bigint AS output_tokens, -(coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.agent, r.source, r.calls, r.failed_calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
+SELECT r.agent AS key, 0 AS dimension, r.source AS source, r.calls AS calls, r.failed_calls AS failed_calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
 FROM usage_by_agent_1h($2::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, r.agent AS agent, r.source AS source, 1 AS calls, r.failed::int AS failed_calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $7::timestamptz AND r.started_at < $8::timestamptz
+SELECT r.agent AS key, 0 AS dimension, r.source AS source, r.calls AS calls, r.failed_calls AS failed_calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_agent_1d($2::text, $7::timestamptz, $8::timestamptz) AS r
 UNION ALL
-SELECT r.started_at AS at, r.agent AS agent, r.source AS source, -1 AS calls, -r.failed::int AS failed_calls, -(r.cost_nano IS NULL)::int AS unpriced_calls, -coalesce(r.input_tokens, 0) AS input_tokens, -coalesce(r.output_tokens, 0) AS output_tokens, -coalesce(r.cost_nano, 0) AS cost_nano
+SELECT r.agent AS key, 0 AS dimension, r.source AS source, (1)::bigint AS calls, (r.failed::int)::bigint AS failed_calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz) AS c
     GROUP BY 1, 2, 3
@@ -36,7 +36,7 @@ grouped AS (
     SELECT
         c.key,
         c.dimension,
-        CASE WHEN min(c.source) = max(c.source) THEN min(c.source) END AS source,
+        CASE WHEN count(*) = 1 THEN min(c.source) END AS source,
         CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight,
         usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
     FROM of_source AS c
@@ -63,7 +63,8 @@ LEFT JOIN LATERAL (
     SELECT r.name
     FROM usage_record AS r
     WHERE
-        c.dimension = 'conversation' AND r.project = $11::text AND r.conversation = c.key
+        c.dimension = 1 AND r.project = $11::text
+        AND usage_in_conversation(r.project, r.conversation, $11::text, c.key)
         AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz AND r.name IS NOT NULL
         AND true
     ORDER BY r.started_at DESC, r.id DESC

@@ -8,30 +8,30 @@ LEFT JOIN usage_settled AS settled ON settled.project = $1
 ;
 
 SELECT usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens
-FROM (SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens
-FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+FROM (SELECT (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens
-FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
+SELECT in_span.*
+FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens
+FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens
+FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
 
 ;
 
@@ -44,28 +44,28 @@ WITH grouped AS (
         usage_sum(c.unpriced_calls) AS calls,
         usage_sum(c.unpriced_input_tokens) AS input_tokens,
         usage_sum(c.unpriced_output_tokens) AS output_tokens
-    FROM (SELECT r.bucket AS at, r.model, r.provider, r.calls, r.unpriced_calls, r.unpriced_input_tokens, r.unpriced_output_tokens
+    FROM (SELECT r.bucket AS at, r.model AS model, r.provider AS provider, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.unpriced_input_tokens AS unpriced_input_tokens, r.unpriced_output_tokens AS unpriced_output_tokens
 FROM usage_by_model_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.provider, r.calls, r.unpriced_calls, r.unpriced_input_tokens, r.unpriced_output_tokens
+SELECT r.bucket AS at, r.model AS model, r.provider AS provider, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.unpriced_input_tokens AS unpriced_input_tokens, r.unpriced_output_tokens AS unpriced_output_tokens
 FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
 SELECT in_span.*
 FROM unnest($7::timestamptz[], $8::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.provider, r.calls, r.unpriced_calls, r.unpriced_input_tokens, r.unpriced_output_tokens
+SELECT r.bucket AS at, r.model AS model, r.provider AS provider, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.unpriced_input_tokens AS unpriced_input_tokens, r.unpriced_output_tokens AS unpriced_output_tokens
 FROM usage_by_model_15m($2::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, r.provider AS provider, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END AS unpriced_input_tokens, CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END AS unpriced_output_tokens
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, r.provider AS provider, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, (CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, r.provider AS provider, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END AS unpriced_input_tokens, CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END AS unpriced_output_tokens
+SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, r.provider AS provider, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (CASE WHEN r.cost_nano IS NULL THEN coalesce(r.input_tokens, 0) ELSE 0 END)::bigint AS unpriced_input_tokens, (CASE WHEN r.cost_nano IS NULL THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS unpriced_output_tokens
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $11::timestamptz AND r.started_at < $12::timestamptz) AS c
     GROUP BY 1, 2

@@ -8,82 +8,83 @@ LEFT JOIN usage_settled AS settled ON settled.project = $1
 ;
 
 SELECT usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
-FROM (SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
-FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+FROM (SELECT (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
-FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
+SELECT in_span.*
+FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
 
 ;
 
 -- One row per point and group; rank is null for the groups after the first ones, which are summed into one.
-WITH point AS (
+WITH point AS MATERIALIZED (
     SELECT
         width_bucket(c.at, $1::timestamptz[]) - 1 AS point,
         c.source AS key,
         usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
-    FROM (SELECT r.bucket AS at, r.source, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
+    FROM (SELECT r.bucket AS at, r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
 FROM usage_by_model_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.source, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
+SELECT r.bucket AS at, r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
 FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
 SELECT in_span.*
 FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.source, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
+SELECT r.bucket AS at, r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
 FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, r.source AS source, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
+SELECT r.started_at AS at, r.source AS source, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.source AS source, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
+SELECT r.started_at AS at, r.source AS source, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz) AS c
     GROUP BY 1, 2
 ),
 
-weighed AS (
-    SELECT c.*, CASE WHEN usage_sum(c.calls) OVER (PARTITION BY c.key) > usage_sum(c.unpriced_calls) OVER (PARTITION BY c.key) THEN usage_sum(c.cost_nano) OVER (PARTITION BY c.key) END AS weight
+ranked AS (
+    SELECT c.key, row_number() OVER (ORDER BY CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END DESC NULLS LAST, c.key NULLS LAST) AS rank
     FROM point AS c
+    GROUP BY c.key
 ),
 
-ranked AS (
-    SELECT *, dense_rank() OVER (ORDER BY weight DESC NULLS LAST, key NULLS LAST) AS rank
-    FROM weighed
+top AS (
+    SELECT *
+    FROM ranked
+    ORDER BY rank
+    LIMIT $2
 )
 
-SELECT
-    CASE WHEN c.rank <= $2 THEN c.rank END AS rank,
-    CASE WHEN c.rank <= $2 THEN c.key END AS key,
-    c.point,
-    usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
-FROM ranked AS c
+SELECT top.rank, top.key, c.point, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
+FROM point AS c
+-- Equal, or both null: told apart as the planner can hash them.
+LEFT JOIN top ON coalesce(top.key, '') = coalesce(c.key, '') AND (top.key IS NULL) = (c.key IS NULL)
 GROUP BY 1, 2, 3
 ORDER BY 1 NULLS LAST, 3
 
@@ -91,31 +92,31 @@ ORDER BY 1 NULLS LAST, 3
 
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.source AS key, NULL::text AS then_key, CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
-    FROM (SELECT r.bucket AS at, r.source, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
-FROM usage_by_model_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
+    SELECT c.source AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano, CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight
+    FROM (SELECT r.source AS source, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.source, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
-FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT r.source AS source, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $5::timestamptz AND r.started_at < $6::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($7::timestamptz[], $8::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.source, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
+SELECT r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
 FROM usage_by_model_15m($2::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, r.source AS source, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz
+SELECT in_span.*
+FROM unnest($9::timestamptz[], $10::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, r.source AS source, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $11::timestamptz AND r.started_at < $12::timestamptz) AS c
+SELECT r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_model_1d($2::text, $11::timestamptz, $12::timestamptz) AS r) AS c
     GROUP BY 1, 2
     HAVING usage_sum(c.calls) > 0
 ),
@@ -139,17 +140,17 @@ ORDER BY 1 NULLS LAST
 -- The first consumers by weight, and one row whose rank is null: the whole that shares are of.
 -- A conversation is labelled by the name of its newest call in the window that has one, of those the caller may see.
 WITH of_source AS (
-    SELECT coalesce(c.conversation, c.agent, c.item_name) AS key, CASE WHEN c.conversation IS NOT NULL THEN 'conversation' WHEN c.agent IS NOT NULL THEN 'agent' ELSE 'name' END AS dimension, c.source, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
-    FROM (SELECT r.bucket AS at, r.conversation, r.agent, r.item_name, r.source, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
-FROM usage_by_conversation_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
+    SELECT c.key, c.dimension, c.source, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
+    FROM (SELECT coalesce(r.conversation, r.agent, CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END) AS key, CASE WHEN r.conversation IS NOT NULL THEN 1 WHEN r.agent IS NOT NULL THEN 0 ELSE 3 END AS dimension, r.source AS source, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.conversation AS conversation, r.agent AS agent, CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END AS item_name, r.source AS source, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
+SELECT coalesce(r.conversation, r.agent, CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END) AS key, CASE WHEN r.conversation IS NOT NULL THEN 1 WHEN r.agent IS NOT NULL THEN 0 ELSE 3 END AS dimension, r.source AS source, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $5::timestamptz AND r.started_at < $6::timestamptz
 UNION ALL
-SELECT r.started_at AS at, r.conversation AS conversation, r.agent AS agent, CASE WHEN r.conversation IS NULL AND r.agent IS NULL THEN r.name END AS item_name, r.source AS source, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $7::timestamptz AND r.started_at < $8::timestamptz) AS c
+SELECT coalesce(r.conversation, r.agent, r.item_name) AS key, CASE WHEN r.conversation IS NOT NULL THEN 1 WHEN r.agent IS NOT NULL THEN 0 ELSE 3 END AS dimension, r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_conversation_1d($2::text, $7::timestamptz, $8::timestamptz) AS r) AS c
     GROUP BY 1, 2, 3
     HAVING usage_sum(c.calls) > 0
 ),
@@ -158,7 +159,7 @@ grouped AS (
     SELECT
         c.key,
         c.dimension,
-        CASE WHEN min(c.source) = max(c.source) THEN min(c.source) END AS source,
+        CASE WHEN count(*) = 1 THEN min(c.source) END AS source,
         CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight,
         usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
     FROM of_source AS c
@@ -185,7 +186,8 @@ LEFT JOIN LATERAL (
     SELECT r.name
     FROM usage_record AS r
     WHERE
-        c.dimension = 'conversation' AND r.project = $9::text AND r.conversation = c.key
+        c.dimension = 1 AND r.project = $9::text
+        AND usage_in_conversation(r.project, r.conversation, $9::text, c.key)
         AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz AND r.name IS NOT NULL
         AND true
     ORDER BY r.started_at DESC, r.id DESC
@@ -199,30 +201,30 @@ ORDER BY 1 NULLS LAST
 ;
 
 SELECT usage_sum(c.calls) AS calls
-FROM (SELECT r.bucket AS at, r.calls
-FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+FROM (SELECT (1)::bigint AS calls
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls
-FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT (1)::bigint AS calls
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls
+SELECT r.calls AS calls
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
+SELECT in_span.*
+FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.calls AS calls
+FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+SELECT r.calls AS calls
+FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
 
 ;
 
@@ -241,27 +243,27 @@ ORDER BY page.value DESC NULLS LAST, page.id DESC NULLS LAST
 ;
 
 SELECT usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
-FROM (SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
-FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+FROM (SELECT (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
-FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.input_tokens, r.output_tokens, r.cost_nano
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
+SELECT in_span.*
+FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.input_tokens, 0) AS input_tokens, coalesce(r.output_tokens, 0) AS output_tokens, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c

@@ -8,60 +8,60 @@ LEFT JOIN usage_settled AS settled ON settled.project = $1
 ;
 
 SELECT usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.cost_nano) AS cost_nano
-FROM (SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.cost_nano
-FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+FROM (SELECT (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.cost_nano
-FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.cost_nano
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
+SELECT in_span.*
+FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
+FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
+FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
 
 ;
 
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.model AS key, c.source AS then_key, CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.cost_nano) AS cost_nano
-    FROM (SELECT r.bucket AS at, r.model, r.source, r.calls, r.unpriced_calls, r.cost_nano
-FROM usage_by_model_1d($2::text, $3::timestamptz, $4::timestamptz) AS r
+    SELECT c.model AS key, c.source AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.cost_nano) AS cost_nano, CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight
+    FROM (SELECT coalesce(r.response_model, r.request_model) AS model, r.source AS source, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.source, r.calls, r.unpriced_calls, r.cost_nano
-FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT coalesce(r.response_model, r.request_model) AS model, r.source AS source, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $2::text AND r.started_at >= $5::timestamptz AND r.started_at < $6::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($7::timestamptz[], $8::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.source, r.calls, r.unpriced_calls, r.cost_nano
+SELECT r.model AS model, r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
 FROM usage_by_model_15m($2::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, r.source AS source, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz
+SELECT in_span.*
+FROM unnest($9::timestamptz[], $10::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.model AS model, r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
+FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, r.source AS source, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $11::timestamptz AND r.started_at < $12::timestamptz) AS c
+SELECT r.model AS model, r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
+FROM usage_by_model_1d($2::text, $11::timestamptz, $12::timestamptz) AS r) AS c
     GROUP BY 1, 2
     HAVING usage_sum(c.calls) > 0
 ),
@@ -83,60 +83,60 @@ ORDER BY 1 NULLS LAST
 ;
 
 SELECT usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.cost_nano) AS cost_nano
-FROM (SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.cost_nano
-FROM usage_by_model_1d($1::text, $2::timestamptz, $3::timestamptz) AS r
+FROM (SELECT (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($4::timestamptz[], $5::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.cost_nano
-FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.calls, r.unpriced_calls, r.cost_nano
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
 FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $8::timestamptz AND r.started_at < $9::timestamptz
+SELECT in_span.*
+FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
+FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
+SELECT r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
+FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
 
 ;
 
 -- The sums of some groups, by their places in the lists, and of all others as one row whose rank is null.
 WITH grouped AS (
     SELECT c.model AS key, c.source AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.cost_nano) AS cost_nano
-    FROM (SELECT r.bucket AS at, r.model, r.source, r.calls, r.unpriced_calls, r.cost_nano
-FROM usage_by_model_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
+    FROM (SELECT coalesce(r.response_model, r.request_model) AS model, r.source AS source, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $3::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.source, r.calls, r.unpriced_calls, r.cost_nano
-FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT coalesce(r.response_model, r.request_model) AS model, r.source AS source, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+FROM usage_record AS r
+WHERE r.project = $3::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model, r.source, r.calls, r.unpriced_calls, r.cost_nano
+SELECT r.model AS model, r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
 FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, r.source AS source, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $3::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz
+SELECT in_span.*
+FROM unnest($10::timestamptz[], $11::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.model AS model, r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
+FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, r.source AS source, 1 AS calls, (r.cost_nano IS NULL)::int AS unpriced_calls, coalesce(r.cost_nano, 0) AS cost_nano
-FROM usage_record AS r
-WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz) AS c
+SELECT r.model AS model, r.source AS source, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.cost_nano AS cost_nano
+FROM usage_by_model_1d($3::text, $12::timestamptz, $13::timestamptz) AS r) AS c
     GROUP BY 1, 2
     HAVING usage_sum(c.calls) > 0
 )

@@ -8,6 +8,37 @@ user_id text,
 agent text,
 channel text
 
+-- table usage_by_agent_108d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+agent text,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL
+
 -- table usage_by_agent_36d
 bucket timestamp with time zone NOT NULL,
 calls bigint NOT NULL,
@@ -21,6 +52,10 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+agent text,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -33,11 +68,7 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
-agent text,
-source text
+first_token_us bigint NOT NULL
 
 -- table usage_by_agent_3d
 bucket timestamp with time zone NOT NULL,
@@ -52,6 +83,10 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+agent text,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -64,11 +99,7 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
-agent text,
-source text
+first_token_us bigint NOT NULL
 
 -- table usage_by_agent_9d
 bucket timestamp with time zone NOT NULL,
@@ -83,6 +114,10 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+agent text,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -95,11 +130,40 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
+first_token_us bigint NOT NULL
+
+-- table usage_by_conversation_108d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+conversation text,
 agent text,
-source text
+item_name text,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL
 
 -- table usage_by_conversation_36d
 bucket timestamp with time zone NOT NULL,
@@ -114,6 +178,12 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+conversation text,
+agent text,
+item_name text,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -126,13 +196,7 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
-conversation text,
-agent text,
-item_name text,
-source text
+first_token_us bigint NOT NULL
 
 -- table usage_by_conversation_3d
 bucket timestamp with time zone NOT NULL,
@@ -147,6 +211,12 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+conversation text,
+agent text,
+item_name text,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -159,13 +229,7 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
-conversation text,
-agent text,
-item_name text,
-source text
+first_token_us bigint NOT NULL
 
 -- table usage_by_conversation_9d
 bucket timestamp with time zone NOT NULL,
@@ -180,6 +244,12 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+conversation text,
+agent text,
+item_name text,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -192,13 +262,7 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
-conversation text,
-agent text,
-item_name text,
-source text
+first_token_us bigint NOT NULL
 
 -- table usage_by_model_36d
 bucket timestamp with time zone NOT NULL,
@@ -213,6 +277,12 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+source text,
+model text,
+provider text,
+operation text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -225,13 +295,7 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
-source text,
-model text,
-provider text,
-operation text
+first_token_us bigint NOT NULL
 
 -- table usage_by_model_9d
 bucket timestamp with time zone NOT NULL,
@@ -246,6 +310,12 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+source text,
+model text,
+provider text,
+operation text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -258,13 +328,7 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
-source text,
-model text,
-provider text,
-operation text
+first_token_us bigint NOT NULL
 
 -- table usage_by_source_1d
 bucket timestamp with time zone NOT NULL,
@@ -279,6 +343,9 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -291,10 +358,7 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
-source text
+first_token_us bigint NOT NULL
 
 -- table usage_by_source_1h
 bucket timestamp with time zone NOT NULL,
@@ -309,6 +373,9 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -321,10 +388,38 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
+first_token_us bigint NOT NULL
+
+-- table usage_by_user_108d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+user_id text,
+source text,
 project text NOT NULL,
-source text
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL
 
 -- table usage_by_user_36d
 bucket timestamp with time zone NOT NULL,
@@ -339,6 +434,10 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+user_id text,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -351,11 +450,7 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
-user_id text,
-source text
+first_token_us bigint NOT NULL
 
 -- table usage_by_user_3d
 bucket timestamp with time zone NOT NULL,
@@ -370,6 +465,10 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+user_id text,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -382,11 +481,7 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
-user_id text,
-source text
+first_token_us bigint NOT NULL
 
 -- table usage_by_user_9d
 bucket timestamp with time zone NOT NULL,
@@ -401,6 +496,10 @@ cache_write_tokens bigint NOT NULL,
 reasoning_tokens bigint NOT NULL,
 cost_nano bigint NOT NULL,
 duration_us bigint NOT NULL,
+user_id text,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
 suspect_calls bigint NOT NULL,
 cache_write_1h_tokens bigint NOT NULL,
 input_cost_nano bigint NOT NULL,
@@ -413,11 +512,7 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL,
-credits_nano numeric NOT NULL,
-project text NOT NULL,
-user_id text,
-source text
+first_token_us bigint NOT NULL
 
 -- table usage_conversation
 first_at timestamp with time zone NOT NULL,
@@ -428,6 +523,13 @@ title usage_quote,
 agent usage_quote,
 channel usage_quote,
 user_id usage_quote
+
+-- table usage_conversation_turn
+first_at timestamp with time zone NOT NULL,
+last_at timestamp with time zone NOT NULL,
+conversation bigint NOT NULL,
+turn bigint NOT NULL,
+model bigint
 
 -- table usage_credit_plan
 since timestamp with time zone,
@@ -462,11 +564,9 @@ response_id text
 -- table usage_identity
 started_at timestamp with time zone NOT NULL,
 record bigint NOT NULL,
-kind smallint NOT NULL,
-project text NOT NULL,
-key bytea NOT NULL,
-flags smallint NOT NULL,
-parent bigint
+parent bigint,
+key uuid NOT NULL,
+flags smallint
 
 -- table usage_ingest
 count bigint NOT NULL,
@@ -509,6 +609,11 @@ version integer NOT NULL,
 name text NOT NULL,
 sha256 bytea NOT NULL,
 applied_at timestamp with time zone NOT NULL
+
+-- table usage_model
+key bigint NOT NULL,
+project text NOT NULL,
+model text NOT NULL
 
 -- table usage_observation
 started_at timestamp with time zone NOT NULL,
@@ -619,14 +724,6 @@ kept_since timestamp with time zone
 until timestamp with time zone NOT NULL,
 project text NOT NULL
 
--- table usage_turn
-first_at timestamp with time zone NOT NULL,
-last_at timestamp with time zone NOT NULL,
-turn uuid NOT NULL,
-project text NOT NULL,
-conversation text NOT NULL,
-model text
-
 -- table usage_unsettled
 day timestamp with time zone NOT NULL,
 since timestamp with time zone NOT NULL,
@@ -641,6 +738,9 @@ CREATE UNIQUE INDEX usage_ancestor_pkey ON usage_ancestor USING btree (project, 
 -- index usage_ancestor_seen
 CREATE INDEX usage_ancestor_seen ON usage_ancestor USING brin (seen_at) WITH (pages_per_range='32')
 
+-- index usage_by_agent_108d_bucket
+CREATE INDEX usage_by_agent_108d_bucket ON usage_by_agent_108d USING btree (project, bucket)
+
 -- index usage_by_agent_36d_bucket
 CREATE INDEX usage_by_agent_36d_bucket ON usage_by_agent_36d USING btree (project, bucket)
 
@@ -649,6 +749,9 @@ CREATE INDEX usage_by_agent_3d_bucket ON usage_by_agent_3d USING btree (project,
 
 -- index usage_by_agent_9d_bucket
 CREATE INDEX usage_by_agent_9d_bucket ON usage_by_agent_9d USING btree (project, bucket)
+
+-- index usage_by_conversation_108d_bucket
+CREATE INDEX usage_by_conversation_108d_bucket ON usage_by_conversation_108d USING btree (project, bucket)
 
 -- index usage_by_conversation_36d_bucket
 CREATE INDEX usage_by_conversation_36d_bucket ON usage_by_conversation_36d USING btree (project, bucket)
@@ -671,6 +774,9 @@ CREATE INDEX usage_by_source_1d_bucket ON usage_by_source_1d USING btree (projec
 -- index usage_by_source_1h_bucket
 CREATE INDEX usage_by_source_1h_bucket ON usage_by_source_1h USING btree (project, bucket)
 
+-- index usage_by_user_108d_bucket
+CREATE INDEX usage_by_user_108d_bucket ON usage_by_user_108d USING btree (project, bucket)
+
 -- index usage_by_user_36d_bucket
 CREATE INDEX usage_by_user_36d_bucket ON usage_by_user_36d USING btree (project, bucket)
 
@@ -682,6 +788,9 @@ CREATE INDEX usage_by_user_9d_bucket ON usage_by_user_9d USING btree (project, b
 
 -- index usage_conversation_pkey
 CREATE UNIQUE INDEX usage_conversation_pkey ON usage_conversation USING btree (project, conversation)
+
+-- index usage_conversation_turn_key
+CREATE UNIQUE INDEX usage_conversation_turn_key ON usage_conversation_turn USING btree (conversation, turn, model) NULLS NOT DISTINCT
 
 -- index usage_credit_plan_project_since_key
 CREATE UNIQUE INDEX usage_credit_plan_project_since_key ON usage_credit_plan USING btree (project, since) NULLS NOT DISTINCT
@@ -702,7 +811,7 @@ CREATE INDEX usage_fingerprint_size ON usage_fingerprint USING btree (project, s
 CREATE INDEX usage_identity_parent ON usage_identity USING btree (parent) WHERE (parent IS NOT NULL)
 
 -- index usage_identity_pkey
-CREATE UNIQUE INDEX usage_identity_pkey ON usage_identity USING btree (project, kind, key)
+CREATE UNIQUE INDEX usage_identity_pkey ON usage_identity USING btree (key)
 
 -- index usage_identity_time
 CREATE INDEX usage_identity_time ON usage_identity USING brin (started_at) WITH (pages_per_range='32')
@@ -734,6 +843,9 @@ CREATE UNIQUE INDEX usage_measure_pkey ON usage_measure USING btree (number)
 -- index usage_migration_pkey
 CREATE UNIQUE INDEX usage_migration_pkey ON usage_migration USING btree (version)
 
+-- index usage_model_pkey
+CREATE UNIQUE INDEX usage_model_pkey ON usage_model USING btree (project, key)
+
 -- index usage_observation_pkey
 CREATE UNIQUE INDEX usage_observation_pkey ON usage_observation USING btree (project, call_started_at, call, trace_id, span_id)
 
@@ -747,7 +859,7 @@ CREATE UNIQUE INDEX usage_price_project_model_provider_since_key ON usage_price 
 CREATE INDEX usage_record_conversation ON usage_record USING btree (project, conversation, started_at DESC, id DESC) WHERE (conversation IS NOT NULL)
 
 -- index usage_record_label
-CREATE INDEX usage_record_label ON usage_record USING btree (project, usage_search_key(name, agent, conversation, user_id, request_model, response_model), started_at, id)
+CREATE INDEX usage_record_label ON usage_record USING btree (usage_search_key(project, name, agent, conversation, user_id, request_model, response_model), started_at)
 
 -- index usage_record_pkey
 CREATE UNIQUE INDEX usage_record_pkey ON usage_record USING btree (project, started_at, id)
@@ -760,9 +872,6 @@ CREATE UNIQUE INDEX usage_retention_pkey ON usage_retention USING btree (single)
 
 -- index usage_settled_pkey
 CREATE UNIQUE INDEX usage_settled_pkey ON usage_settled USING btree (project)
-
--- index usage_turn_project_conversation_turn_model_key
-CREATE UNIQUE INDEX usage_turn_project_conversation_turn_model_key ON usage_turn USING btree (project, conversation, turn, model) NULLS NOT DISTINCT
 
 -- index usage_unsettled_day
 CREATE INDEX usage_unsettled_day ON usage_unsettled USING btree (project, day)
@@ -990,13 +1099,14 @@ BEGIN
         IF to_regclass(rollup.name) IS NOT NULL THEN
             EXECUTE format('DROP TABLE %I', rollup.name);
         END IF;
-        -- Numbers of a fixed width come first: what stands before the first text is found without looking at the rest.
         EXECUTE format(
-            'CREATE TABLE %I (bucket timestamptz NOT NULL, %s, project text COLLATE "C" NOT NULL, %s)',
+            'CREATE TABLE %I (bucket timestamptz NOT NULL, %s, %s, project text COLLATE "C" NOT NULL, %s)',
             rollup.name,
-            (SELECT string_agg(format('%I %s NOT NULL', name, type), ', ' ORDER BY type, number)
-             FROM usage_measure WHERE type <> 'histogram'),
-            (SELECT string_agg(format('%I text COLLATE "C"', c), ', ') FROM unnest(rollup.columns) AS c)
+            (SELECT string_agg(format('%I %s NOT NULL', name, type), ', ' ORDER BY number)
+             FROM usage_measure WHERE type = 'bigint' AND number <= 12),
+            (SELECT string_agg(format('%I text COLLATE "C"', c), ', ') FROM unnest(rollup.columns) AS c),
+            (SELECT string_agg(format('%I %s NOT NULL', name, type), ', ' ORDER BY type DESC, number)
+             FROM usage_measure WHERE type = 'numeric' OR type = 'bigint' AND number > 12)
         );
         EXECUTE format('CREATE INDEX %I ON %I (project, bucket)', rollup.name || '_bucket', rollup.name);
     END LOOP;
@@ -1279,23 +1389,42 @@ CREATE OR REPLACE FUNCTION usage_conversation_added()
  LANGUAGE plpgsql
 AS $function$
          BEGIN
-             INSERT INTO usage_turn AS kept (project, conversation, turn, model, first_at, last_at)
-         SELECT r.project, r.conversation, r.turn, r.model, min(r.started_at), max(r.started_at)
-         FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
+             WITH said AS MATERIALIZED (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
              coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
-         FROM added AS r WHERE r.conversation IS NOT NULL) AS r
-         GROUP BY r.project, r.conversation, r.turn, r.model
-         ORDER BY r.project, r.conversation, r.turn, r.model
-         ON CONFLICT (project, conversation, turn, model) DO UPDATE SET
-             first_at = least(kept.first_at, excluded.first_at), last_at = greatest(kept.last_at, excluded.last_at);
+         FROM added AS r WHERE r.conversation IS NOT NULL),
+
+         turns AS MATERIALIZED (
+             SELECT
+                 r.project, r.conversation, r.turn, r.model, min(r.started_at) AS first_at, max(r.started_at) AS last_at
+             FROM said AS r
+             GROUP BY r.project, r.conversation, r.turn, r.model
+         ),
+
+         named AS (
+             INSERT INTO usage_model (project, key, model)
+             SELECT r.project, usage_hash(r.model) AS key, r.model
+             FROM (SELECT DISTINCT t.project, t.model FROM turns AS t WHERE t.model IS NOT NULL) AS r
+             ORDER BY r.project, key
+             ON CONFLICT DO NOTHING
+         ),
+
+         taken AS (
+             INSERT INTO usage_conversation_turn AS kept (conversation, turn, model, first_at, last_at)
+             SELECT
+                 usage_conversation_key(r.project, r.conversation), r.turn, usage_hash(r.model), min(r.first_at),
+                 max(r.last_at)
+             FROM turns AS r
+             GROUP BY 1, 2, 3
+             ORDER BY 1, 2, 3
+             ON CONFLICT (conversation, turn, model) DO UPDATE SET
+                 first_at = least(kept.first_at, excluded.first_at), last_at = greatest(kept.last_at, excluded.last_at)
+         )
 
          INSERT INTO usage_conversation AS kept (
              project, conversation, first_at, last_at, title, agent, channel, user_id
          )
          SELECT r.project, r.conversation, min(r.started_at), max(r.started_at), (max(ARRAY[(r.started_at, r.id, r.title)::usage_quote]) FILTER (WHERE r.title IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.agent)::usage_quote]) FILTER (WHERE r.agent IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.channel)::usage_quote]) FILTER (WHERE r.channel IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.user_id)::usage_quote]) FILTER (WHERE r.user_id IS NOT NULL))[1]
-         FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
-             coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
-         FROM added AS r WHERE r.conversation IS NOT NULL) AS r
+         FROM said AS r
          GROUP BY r.project, r.conversation
          ORDER BY r.project, r.conversation
          ON CONFLICT (project, conversation) DO UPDATE SET
@@ -1311,27 +1440,44 @@ CREATE OR REPLACE FUNCTION usage_conversation_changed()
  LANGUAGE plpgsql
 AS $function$
          BEGIN
-             INSERT INTO usage_turn AS kept (project, conversation, turn, model, first_at, last_at)
-         SELECT r.project, r.conversation, r.turn, r.model, min(r.started_at), max(r.started_at)
-         FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
+             WITH said AS MATERIALIZED (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
              coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
          FROM added AS r WHERE r.conversation IS NOT NULL EXCEPT SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
              coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
-         FROM removed AS r WHERE r.conversation IS NOT NULL) AS r
-         GROUP BY r.project, r.conversation, r.turn, r.model
-         ORDER BY r.project, r.conversation, r.turn, r.model
-         ON CONFLICT (project, conversation, turn, model) DO UPDATE SET
-             first_at = least(kept.first_at, excluded.first_at), last_at = greatest(kept.last_at, excluded.last_at);
+         FROM removed AS r WHERE r.conversation IS NOT NULL),
+
+         turns AS MATERIALIZED (
+             SELECT
+                 r.project, r.conversation, r.turn, r.model, min(r.started_at) AS first_at, max(r.started_at) AS last_at
+             FROM said AS r
+             GROUP BY r.project, r.conversation, r.turn, r.model
+         ),
+
+         named AS (
+             INSERT INTO usage_model (project, key, model)
+             SELECT r.project, usage_hash(r.model) AS key, r.model
+             FROM (SELECT DISTINCT t.project, t.model FROM turns AS t WHERE t.model IS NOT NULL) AS r
+             ORDER BY r.project, key
+             ON CONFLICT DO NOTHING
+         ),
+
+         taken AS (
+             INSERT INTO usage_conversation_turn AS kept (conversation, turn, model, first_at, last_at)
+             SELECT
+                 usage_conversation_key(r.project, r.conversation), r.turn, usage_hash(r.model), min(r.first_at),
+                 max(r.last_at)
+             FROM turns AS r
+             GROUP BY 1, 2, 3
+             ORDER BY 1, 2, 3
+             ON CONFLICT (conversation, turn, model) DO UPDATE SET
+                 first_at = least(kept.first_at, excluded.first_at), last_at = greatest(kept.last_at, excluded.last_at)
+         )
 
          INSERT INTO usage_conversation AS kept (
              project, conversation, first_at, last_at, title, agent, channel, user_id
          )
          SELECT r.project, r.conversation, min(r.started_at), max(r.started_at), (max(ARRAY[(r.started_at, r.id, r.title)::usage_quote]) FILTER (WHERE r.title IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.agent)::usage_quote]) FILTER (WHERE r.agent IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.channel)::usage_quote]) FILTER (WHERE r.channel IS NOT NULL))[1], (max(ARRAY[(r.started_at, r.id, r.user_id)::usage_quote]) FILTER (WHERE r.user_id IS NOT NULL))[1]
-         FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
-             coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
-         FROM added AS r WHERE r.conversation IS NOT NULL EXCEPT SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
-             coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
-         FROM removed AS r WHERE r.conversation IS NOT NULL) AS r
+         FROM said AS r
          GROUP BY r.project, r.conversation
          ORDER BY r.project, r.conversation
          ON CONFLICT (project, conversation) DO UPDATE SET
@@ -1345,7 +1491,8 @@ AS $function$
              FROM (
                  SELECT
                      r.*,
-                     (now.conversation, now.turn, now.model) IS DISTINCT FROM (r.conversation, r.turn, r.model) AS left_turn
+                     (now.conversation, now.turn, now.model)
+                         IS DISTINCT FROM (r.conversation, r.turn, r.model) AS left_turn
                  FROM (SELECT r.project, r.conversation, r.started_at, r.id, usage_turn_key(r.turn, r.trace_id) AS turn,
              coalesce(r.response_model, r.request_model) AS model, r.name AS title, r.agent, r.channel, r.user_id
          FROM removed AS r WHERE r.conversation IS NOT NULL) AS r
@@ -1357,6 +1504,13 @@ AS $function$
              HAVING count(*) > 0;
              RETURN NULL;
          END $function$
+
+-- function usage_conversation_key
+CREATE OR REPLACE FUNCTION usage_conversation_key(project text, conversation text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN usage_hash(((project || ''::text) || conversation))
 
 -- function usage_conversation_removed
 CREATE OR REPLACE FUNCTION usage_conversation_removed()
@@ -1384,31 +1538,54 @@ AS $function$
         CASE WHEN k.last_at < until THEN k.last_at WHEN k.first_at < until THEN coalesce(
             (
                 SELECT r.started_at FROM usage_record AS r
-                WHERE r.project = wanted AND r.conversation = k.conversation
+                WHERE r.project = wanted AND usage_in_conversation(r.project, r.conversation, wanted, k.conversation)
                     AND r.started_at >= k.first_at AND r.started_at < until
                 ORDER BY r.started_at DESC, r.id DESC
                 LIMIT 1
             ),
             (
                 SELECT max(CASE WHEN t.last_at < until THEN t.last_at ELSE t.first_at END)
-                FROM usage_turn AS t
-                WHERE t.project = wanted AND t.conversation = k.conversation AND t.first_at < until
+                FROM usage_conversation_turn AS t
+                WHERE t.conversation = usage_conversation_key(wanted, k.conversation) AND t.first_at < until
             )
         ) END,
         (k.title).said,
         (k.agent).said,
         (k.channel).said,
         (k.user_id).said,
-        (
-            SELECT count(DISTINCT t.turn) FROM usage_turn AS t
-            WHERE t.project = wanted AND t.conversation = k.conversation AND t.first_at < until
-        ),
+        CASE WHEN k.last_at < until THEN (
+            SELECT count(DISTINCT t.turn) FROM usage_conversation_turn AS t
+            WHERE t.conversation = usage_conversation_key(wanted, k.conversation)
+        ) WHEN k.last_at < until + INTERVAL '24 hours' AND until >= coalesce(kept.since, '-infinity') THEN (
+            SELECT count(DISTINCT t.turn) FROM usage_conversation_turn AS t
+            WHERE t.conversation = usage_conversation_key(wanted, k.conversation)
+        ) - (
+            SELECT count(*)
+            FROM (
+                SELECT DISTINCT usage_turn_key(r.turn, r.trace_id) AS turn
+                FROM usage_record AS r
+                WHERE r.project = wanted AND usage_in_conversation(r.project, r.conversation, wanted, k.conversation)
+                    AND r.started_at >= until
+            ) AS late
+            WHERE NOT EXISTS (
+                SELECT FROM usage_conversation_turn AS t
+                WHERE t.conversation = usage_conversation_key(wanted, k.conversation)
+                    AND t.turn = late.turn AND t.first_at < until
+            )
+        ) ELSE (
+            SELECT count(DISTINCT t.turn) FROM usage_conversation_turn AS t
+            WHERE t.conversation = usage_conversation_key(wanted, k.conversation) AND t.first_at < until
+        ) END,
         ARRAY(
-            SELECT DISTINCT t.model FROM usage_turn AS t
-            WHERE t.project = wanted AND t.conversation = k.conversation AND t.model IS NOT NULL
-            ORDER BY t.model
+            SELECT m.model FROM usage_model AS m
+            WHERE m.project = wanted AND m.key IN (
+                SELECT t.model FROM usage_conversation_turn AS t
+                WHERE t.conversation = usage_conversation_key(wanted, k.conversation)
+            )
+            ORDER BY m.model
         )
     FROM usage_conversation AS k
+    CROSS JOIN (SELECT (SELECT r.kept_since FROM usage_retention AS r) AS since) AS kept
     WHERE k.project = wanted
 $function$
 
@@ -1495,6 +1672,13 @@ BEGIN
     ) AS record;
 END $function$
 
+-- function usage_hash
+CREATE OR REPLACE FUNCTION usage_hash(said text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ((('x'::text || "left"(md5(said), 16)))::bit(64))::bigint
+
 -- function usage_histogram
 CREATE OR REPLACE FUNCTION usage_histogram(entries bigint[])
  RETURNS bigint[]
@@ -1510,6 +1694,27 @@ AS $function$
     ) AS c
     WHERE c.calls <> 0
 $function$
+
+-- function usage_identity_key
+CREATE OR REPLACE FUNCTION usage_identity_key(project text, kind integer, key bytea)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE PARALLEL SAFE STRICT
+RETURN (encode(substr(sha256((((convert_to(project, 'UTF8'::name) || '\x00'::bytea) || decode(lpad(to_hex(kind), 2, '0'::text), 'hex'::text)) || key)), 1, 16), 'hex'::text))::uuid
+
+-- function usage_in_conversation
+CREATE OR REPLACE FUNCTION usage_in_conversation(project text, conversation text, wanted_project text, wanted text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN ((conversation COLLATE "C") = wanted)
+
+-- function usage_in_conversations
+CREATE OR REPLACE FUNCTION usage_in_conversations(project text, conversation text, wanted_project text, wanted text[])
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN ((conversation COLLATE "C") = ANY (wanted))
 
 -- function usage_keep_since
 CREATE OR REPLACE FUNCTION usage_keep_since(since timestamp with time zone)
@@ -1532,7 +1737,7 @@ BEGIN
     INSERT INTO usage_label (project, key, label)
     SELECT DISTINCT
         a.project,
-        usage_search_key(a.name, a.agent, a.conversation, a.user_id, a.request_model, a.response_model),
+        usage_search_key(a.project, a.name, a.agent, a.conversation, a.user_id, a.request_model, a.response_model),
         usage_search_text(a.name, a.agent, a.conversation, a.user_id, a.request_model, a.response_model)
     FROM added AS a
     ORDER BY 1, 2
@@ -1585,6 +1790,21 @@ AS $function$
     ORDER BY 1
 $function$
 
+-- function usage_over
+CREATE OR REPLACE FUNCTION usage_over(at timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+AS $function$
+    SELECT date_bin(
+        '24 hours',
+        least(at - INTERVAL '6 hours', (
+            SELECT min(a.xact_start) - INTERVAL '1 hour' FROM pg_stat_activity AS a
+            WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+        )),
+        '2000-01-01 00:00:00+00'
+    )
+$function$
+
 -- function usage_projects
 CREATE OR REPLACE FUNCTION usage_projects()
  RETURNS SETOF text
@@ -1604,7 +1824,9 @@ AS $function$
          SET title = (
              SELECT (r.started_at, r.id, r.name)::usage_quote
              FROM usage_record AS r
-             WHERE r.project = k.project AND r.conversation = k.conversation AND r.name IS NOT NULL
+             WHERE r.project = k.project
+                 AND usage_in_conversation(r.project, r.conversation, k.project, k.conversation)
+                 AND r.name IS NOT NULL
                  AND r.started_at >= since AND r.started_at <= (k.title).at
              ORDER BY r.started_at DESC, r.id DESC
              LIMIT 1
@@ -1615,7 +1837,9 @@ AS $function$
          SET agent = (
              SELECT (r.started_at, r.id, r.agent)::usage_quote
              FROM usage_record AS r
-             WHERE r.project = k.project AND r.conversation = k.conversation AND r.agent IS NOT NULL
+             WHERE r.project = k.project
+                 AND usage_in_conversation(r.project, r.conversation, k.project, k.conversation)
+                 AND r.agent IS NOT NULL
                  AND r.started_at >= since AND r.started_at <= (k.agent).at
              ORDER BY r.started_at DESC, r.id DESC
              LIMIT 1
@@ -1626,7 +1850,9 @@ AS $function$
          SET channel = (
              SELECT (r.started_at, r.id, r.channel)::usage_quote
              FROM usage_record AS r
-             WHERE r.project = k.project AND r.conversation = k.conversation AND r.channel IS NOT NULL
+             WHERE r.project = k.project
+                 AND usage_in_conversation(r.project, r.conversation, k.project, k.conversation)
+                 AND r.channel IS NOT NULL
                  AND r.started_at >= since AND r.started_at <= (k.channel).at
              ORDER BY r.started_at DESC, r.id DESC
              LIMIT 1
@@ -1637,7 +1863,9 @@ AS $function$
          SET user_id = (
              SELECT (r.started_at, r.id, r.user_id)::usage_quote
              FROM usage_record AS r
-             WHERE r.project = k.project AND r.conversation = k.conversation AND r.user_id IS NOT NULL
+             WHERE r.project = k.project
+                 AND usage_in_conversation(r.project, r.conversation, k.project, k.conversation)
+                 AND r.user_id IS NOT NULL
                  AND r.started_at >= since AND r.started_at <= (k.user_id).at
              ORDER BY r.started_at DESC, r.id DESC
              LIMIT 1
@@ -1708,11 +1936,11 @@ AS $function$
 $function$
 
 -- function usage_search_key
-CREATE OR REPLACE FUNCTION usage_search_key(name text, agent text, conversation text, user_id text, request_model text, response_model text)
+CREATE OR REPLACE FUNCTION usage_search_key(project text, name text, agent text, conversation text, user_id text, request_model text, response_model text)
  RETURNS uuid
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN (md5(usage_search_text(name, agent, conversation, user_id, request_model, response_model)))::uuid
+RETURN (md5(((project || ''::text) || usage_search_text(name, agent, conversation, user_id, request_model, response_model))))::uuid
 
 -- function usage_search_text
 CREATE OR REPLACE FUNCTION usage_search_text(name text, agent text, conversation text, user_id text, request_model text, response_model text)
@@ -1727,15 +1955,17 @@ CREATE OR REPLACE PROCEDURE usage_settle(IN quiet interval)
 AS $procedure$
 DECLARE
     origin constant timestamptz := '2000-01-01 00:00:00+00';
-    over constant timestamptz := date_bin('24 hours', clock_timestamp() - INTERVAL '24 hours', origin);
+    over constant timestamptz := usage_over(clock_timestamp());
     owner text;
     start timestamptz; -- what is settled until now, and what will be after the next step
     stop timestamptz;
     stretch timestamptz; -- of 36 days
     rollup record;
     bucket timestamptz;
+    fits boolean;
 BEGIN
     FOR owner IN SELECT project FROM usage_projects() AS project LOOP
+        fits := true;
         start := coalesce(
             (SELECT s.until FROM usage_settled AS s WHERE s.project = owner),
             (SELECT date_bin('864 hours', min(r.bucket), origin) FROM usage_by_model_1d(owner, '-infinity', 'infinity') AS r)
@@ -1745,15 +1975,20 @@ BEGIN
                 RETURN;
             END IF;
             stop := least(date_bin('864 hours', start, origin) + INTERVAL '864 hours', over);
+            -- Where there are no calls there is nothing to make: on to the next ones. Long buckets may end on the way.
+            stop := coalesce(
+                (SELECT date_bin('864 hours', min(r.bucket), origin) FROM usage_by_model_1d(owner, stop, over) AS r), over
+            );
             FOR rollup IN SELECT * FROM usage_settled_rollup LOOP
-                PERFORM usage_settle_buckets(
+                fits := fits AND usage_try_settle_buckets(
                     owner, rollup.name, date_bin(rollup.unit, start, origin), date_bin(rollup.unit, stop, origin)
                 );
             END LOOP;
-            -- Where there are no calls there is nothing to make: on to the next ones.
-            start := coalesce(
-                (SELECT date_bin('864 hours', min(r.bucket), origin) FROM usage_by_model_1d(owner, stop, over) AS r), over
-            );
+            IF NOT fits THEN
+                ROLLBACK;
+                EXIT;
+            END IF;
+            start := stop;
             INSERT INTO usage_settled (project, until) VALUES (owner, start)
             ON CONFLICT (project) DO UPDATE SET until = greatest(usage_settled.until, excluded.until);
             COMMIT;
@@ -1763,23 +1998,31 @@ BEGIN
             SELECT FROM usage_unsettled AS u WHERE u.project = owner AND u.since > clock_timestamp() - quiet
         );
         LOOP
-            stretch := (SELECT date_bin('864 hours', min(u.day), origin) FROM usage_unsettled AS u WHERE u.project = owner);
+            stretch := (
+                SELECT date_bin('864 hours', min(u.day), origin) FROM usage_unsettled AS u
+                WHERE u.project = owner AND (stretch IS NULL OR u.day >= stretch + INTERVAL '864 hours')
+            );
             EXIT WHEN stretch IS NULL;
             IF NOT usage_settling() THEN
                 RETURN;
             END IF;
+            fits := true;
             FOR rollup IN SELECT * FROM usage_settled_rollup LOOP
                 FOR bucket IN
                     SELECT DISTINCT date_bin(rollup.unit, u.day, origin) FROM usage_unsettled AS u
                     WHERE u.project = owner AND u.day >= stretch AND u.day < stretch + INTERVAL '864 hours'
                         AND date_bin(rollup.unit, u.day, origin) + rollup.unit <= start
                 LOOP
-                    PERFORM usage_settle_buckets(owner, rollup.name, bucket, bucket + rollup.unit);
+                    fits := fits AND usage_try_settle_buckets(owner, rollup.name, bucket, bucket + rollup.unit);
                 END LOOP;
             END LOOP;
-            DELETE FROM usage_unsettled AS u
-            WHERE u.project = owner AND u.day >= stretch AND u.day < stretch + INTERVAL '864 hours';
-            COMMIT;
+            IF fits THEN
+                DELETE FROM usage_unsettled AS u
+                WHERE u.project = owner AND u.day >= stretch AND u.day < stretch + INTERVAL '864 hours';
+                COMMIT;
+            ELSE
+                ROLLBACK;
+            END IF;
         END LOOP;
     END LOOP;
 END $procedure$
@@ -1845,7 +2088,7 @@ AS $function$
 $function$
 
 -- function usage_take_back
-CREATE OR REPLACE FUNCTION usage_take_back(projects text[], conversations text[], starts timestamp with time zone[], records bigint[], turns uuid[], models text[], left_turn boolean[])
+CREATE OR REPLACE FUNCTION usage_take_back(projects text[], conversations text[], starts timestamp with time zone[], records bigint[], turns bigint[], models text[], left_turn boolean[])
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -1859,18 +2102,21 @@ BEGIN
     since := coalesce((SELECT kept_since FROM usage_retention), '-infinity');
 
     FOR known IN
-        SELECT DISTINCT t.*
+        SELECT DISTINCT
+            gone.project, gone.conversation, gone.model, t.first_at, t.last_at, t.conversation AS key, t.turn,
+            t.model AS model_key
         FROM unnest(projects, conversations, starts, turns, models, left_turn)
             AS gone (project, conversation, started_at, turn, model, left_turn)
-        INNER JOIN usage_turn AS t
-            ON t.project = gone.project AND t.conversation = gone.conversation AND t.turn = gone.turn
-                AND t.model IS NOT DISTINCT FROM gone.model
+        INNER JOIN usage_conversation_turn AS t
+            ON t.conversation = usage_conversation_key(gone.project, gone.conversation) AND t.turn = gone.turn
+                AND t.model IS NOT DISTINCT FROM usage_hash(gone.model)
         WHERE gone.left_turn AND gone.started_at >= since
-        ORDER BY t.project, t.conversation, t.turn, t.model
+        ORDER BY key, t.turn, model_key
     LOOP
         SELECT min(r.started_at), max(r.started_at) INTO first, last
         FROM usage_record AS r
-        WHERE r.project = known.project AND r.conversation = known.conversation
+        WHERE r.project = known.project
+            AND usage_in_conversation(r.project, r.conversation, known.project, known.conversation)
             AND r.started_at >= greatest(known.first_at, since) AND r.started_at <= known.last_at
             AND usage_turn_key(r.turn, r.trace_id) = known.turn
             AND coalesce(r.response_model, r.request_model) IS NOT DISTINCT FROM known.model;
@@ -1879,13 +2125,11 @@ BEGIN
             last := coalesce(last, first);
         END IF;
         IF first IS NULL THEN
-            DELETE FROM usage_turn AS t
-            WHERE t.project = known.project AND t.conversation = known.conversation AND t.turn = known.turn
-                AND t.model IS NOT DISTINCT FROM known.model;
+            DELETE FROM usage_conversation_turn AS t
+            WHERE t.conversation = known.key AND t.turn = known.turn AND t.model IS NOT DISTINCT FROM known.model_key;
         ELSE
-            UPDATE usage_turn AS t SET first_at = first, last_at = last
-            WHERE t.project = known.project AND t.conversation = known.conversation AND t.turn = known.turn
-                AND t.model IS NOT DISTINCT FROM known.model;
+            UPDATE usage_conversation_turn AS t SET first_at = first, last_at = last
+            WHERE t.conversation = known.key AND t.turn = known.turn AND t.model IS NOT DISTINCT FROM known.model_key;
         END IF;
     END LOOP;
 
@@ -1902,7 +2146,8 @@ BEGIN
     LOOP
         last := (
             SELECT r.started_at FROM usage_record AS r
-            WHERE r.project = known.project AND r.conversation = known.conversation
+            WHERE r.project = known.project
+                AND usage_in_conversation(r.project, r.conversation, known.project, known.conversation)
                 AND r.started_at >= greatest(known.first_at, since) AND r.started_at <= known.last_at
             ORDER BY r.started_at DESC, r.id DESC
             LIMIT 1
@@ -1911,13 +2156,14 @@ BEGIN
             first := known.first_at;
             last := coalesce(last, (
                 SELECT greatest(max(CASE WHEN t.last_at < since THEN t.last_at ELSE t.first_at END), known.first_at)
-                FROM usage_turn AS t
-                WHERE t.project = known.project AND t.conversation = known.conversation AND t.first_at < since
+                FROM usage_conversation_turn AS t
+                WHERE t.conversation = usage_conversation_key(known.project, known.conversation) AND t.first_at < since
             ));
         ELSE
             first := (
                 SELECT r.started_at FROM usage_record AS r
-                WHERE r.project = known.project AND r.conversation = known.conversation
+                WHERE r.project = known.project
+                    AND usage_in_conversation(r.project, r.conversation, known.project, known.conversation)
                     AND r.started_at >= known.first_at AND r.started_at <= last
                 ORDER BY r.started_at, r.id
                 LIMIT 1
@@ -1945,12 +2191,24 @@ AS $function$
     SELECT CASE WHEN taken <= 1 THEN 0 ELSE ceil(ln(taken::float8) / ln(1.04::float8))::bigint END
 $function$
 
+-- function usage_try_settle_buckets
+CREATE OR REPLACE FUNCTION usage_try_settle_buckets(wanted text, rollup text, since timestamp with time zone, until timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    PERFORM usage_settle_buckets(wanted, rollup, since, until);
+    RETURN true;
+EXCEPTION WHEN numeric_value_out_of_range THEN
+    RETURN false;
+END $function$
+
 -- function usage_turn_key
 CREATE OR REPLACE FUNCTION usage_turn_key(turn text, trace_id bytea)
- RETURNS uuid
+ RETURNS bigint
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN (md5(COALESCE(turn, encode(trace_id, 'hex'::text))))::uuid
+RETURN usage_hash(COALESCE(turn, encode(trace_id, 'hex'::text)))
 
 -- function usage_unsettle
 CREATE OR REPLACE FUNCTION usage_unsettle()

@@ -12,6 +12,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging (
 ) ON COMMIT DELETE ROWS;
 
 CREATE TEMPORARY TABLE IF NOT EXISTS usage_staging_identity (
-    project text COLLATE "C", kind smallint, key bytea, started_at timestamptz, record bigint, flags smallint, parent bigint,
-    parent_key bytea, observation bigint
+    kind smallint, key uuid, started_at timestamptz, record bigint, flags smallint, parent bigint, parent_key uuid,
+    observation bigint
 ) ON COMMIT DELETE ROWS

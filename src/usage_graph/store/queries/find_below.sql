@@ -1,5 +1,5 @@
 -- The stored calls below the spans $2, so many at most ($3). They are found by the span above them, which a project is
--- part of; IS TRUE keeps the planner from reading all identities of the project where it has no statistics.
+-- part of.
 WITH RECURSIVE below AS (
     SELECT given.project COLLATE "C" AS project, given.span, 1 AS steps
     FROM unnest($1::text[], $2::bigint[]) AS given (project, span)
@@ -10,7 +10,7 @@ WITH RECURSIVE below AS (
     WHERE b.steps < 64
 )
 
-SELECT DISTINCT i.project, i.started_at, i.record
+SELECT DISTINCT b.project, i.started_at, i.record
 FROM below AS b
-INNER JOIN usage_identity AS i ON i.parent = b.span AND (i.project = b.project) IS TRUE
+INNER JOIN usage_identity AS i ON i.parent = b.span
 LIMIT $3

@@ -6,7 +6,7 @@ FROM pg_temp.usage_staging_identity AS s
 CROSS JOIN LATERAL (
     SELECT i.started_at, i.record
     FROM usage_identity AS i
-    WHERE i.project = s.project AND i.kind = s.kind AND i.key = s.key
+    WHERE i.key = s.key
     OFFSET 0
 ) AS known
 UNION ALL
@@ -15,18 +15,18 @@ FROM pg_temp.usage_staging_identity AS s
 CROSS JOIN LATERAL (
     SELECT i.started_at, i.record
     FROM usage_identity AS i
-    WHERE i.project = s.project AND i.kind = 1 AND i.key = s.parent_key
+    WHERE i.key = s.parent_key
     OFFSET 0
 ) AS above
-WHERE s.kind = 1 AND s.parent_key IS NOT NULL
+WHERE s.parent_key IS NOT NULL
 UNION ALL
 SELECT s.observation, $1::smallint, below.started_at, below.record
 FROM pg_temp.usage_staging_identity AS s
 CROSS JOIN LATERAL (
-    SELECT i.started_at, i.record, i.project
+    SELECT i.started_at, i.record
     FROM usage_identity AS i
     WHERE i.parent = s.observation
     -- More than a few below a span cannot be the same call as it.
     LIMIT 16
 ) AS below
-WHERE s.kind = 1 AND below.project = s.project
+WHERE s.kind = 1

@@ -1,4 +1,5 @@
--- What the spans from $2 upwards say of whom the calls below them were for; of each thing, the nearest's word.
+-- What the spans from $2 upwards say of whom the calls below them were for; of each thing, the nearest's word. Of most
+-- spans nothing is said: those are left out.
 WITH RECURSIVE above AS (
     SELECT a.project, a.span AS start, a.parent, a.conversation, a.user_id, a.agent, a.channel, 1 AS steps
     FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::bigint[]) AS given (project, span)) AS given
@@ -13,6 +14,10 @@ WITH RECURSIVE above AS (
     WHERE b.steps < 64
 )
 
-SELECT DISTINCT ON (project, start) project, start, conversation, user_id, agent, channel
-FROM above
-ORDER BY project, start, steps DESC
+SELECT told.*
+FROM (
+    SELECT DISTINCT ON (project, start) project, start, conversation, user_id, agent, channel
+    FROM above
+    ORDER BY project, start, steps DESC
+) AS told
+WHERE num_nonnulls(told.conversation, told.user_id, told.agent, told.channel) > 0

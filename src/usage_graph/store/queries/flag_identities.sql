@@ -1,5 +1,5 @@
--- Flags of the spans of stored calls: key $2 of project $1 gets $3.
+-- Flags of the spans of stored calls: key $1 gets $2.
 UPDATE usage_identity AS i
-SET flags = given.flags
-FROM unnest($1::text[], $2::bytea[], $3::smallint[]) AS given (project, key, flags)
-WHERE i.project = given.project COLLATE "C" AND i.kind = 1 AND i.key = given.key
+SET flags = nullif(given.flags, 0)
+FROM unnest($1::uuid[], $2::smallint[]) AS given (key, flags)
+WHERE i.key = given.key

@@ -6,5 +6,5 @@ INNER JOIN usage_record AS r
     ON
         r.project = wanted.project COLLATE "C" AND r.started_at = wanted.started_at AND r.id = wanted.id
         AND r.started_at = ANY($2)
-LEFT JOIN usage_identity AS i ON i.project = r.project AND i.kind = 1 AND i.key = r.trace_id || r.span_id
+LEFT JOIN usage_identity AS i ON i.key = usage_identity_key(r.project, 1, r.trace_id || r.span_id)
 WHERE r.started_at >= coalesce((SELECT kept_since FROM usage_retention), '-infinity')

@@ -1,10 +1,11 @@
 -- One page of the conversations that have calls in the scope, and whether anything lies beyond the cursor it starts
 -- from; an empty page is one row of nulls.
 WITH found AS (
-    SELECT c.conversation, min(c.at) AS first_at, max(c.at) AS last_at, {sums}
+    SELECT c.conversation, {sums}, {times}
     FROM ({cells}) AS c
     WHERE c.conversation IS NOT NULL
     GROUP BY c.conversation
+    HAVING usage_sum(c.calls) > 0
 ),
 
 listed AS MATERIALIZED (

@@ -1,6 +1,5 @@
 INSERT INTO pg_temp.usage_staging_identity
 SELECT *
 FROM unnest(
-    $1::text[], $2::smallint[], $3::bytea[], $4::timestamptz[], $5::bigint[], $6::smallint[], $7::bigint[],
-    $8::bytea[], $9::bigint[]
+    $1::smallint[], $2::uuid[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::bigint[], $7::uuid[], $8::bigint[]
 )

@@ -1,27 +1,25 @@
--- Stores the staged records that are not known here by any of their identities ($1 to $7), and claims those.
+-- Stores the staged records that are not known here by any of their identities ($1 to $6), and claims those.
 -- An identity that is claimed here names the same call: its record stays as it is, and gets the other identities.
 WITH given AS (
     SELECT g.*
-    FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::smallint[], $5::bytea[], $6::smallint[], $7::bigint[])
-        AS g (project, started_at, record, kind, key, flags, parent)
+    FROM unnest($1::text[], $2::timestamptz[], $3::bigint[], $4::uuid[], $5::smallint[], $6::bigint[])
+        AS g (project, started_at, record, key, flags, parent)
 ),
 
 known AS (
     SELECT DISTINCT ON (g.project, g.started_at, g.record)
         g.project, g.started_at, g.record, i.started_at AS known_start, i.record AS known_record
     FROM given AS g
-    INNER JOIN usage_identity AS i ON i.project = g.project AND i.kind = g.kind AND i.key = g.key
-    ORDER BY g.project, g.started_at, g.record, g.kind
+    INNER JOIN usage_identity AS i ON i.key = g.key
+    ORDER BY g.project, g.started_at, g.record, g.key
 ),
 
 claimed AS (
-    INSERT INTO usage_identity (project, kind, key, started_at, record, flags, parent)
-    SELECT
-        g.project, g.kind, g.key, coalesce(k.known_start, g.started_at), coalesce(k.known_record, g.record), g.flags,
-        g.parent
+    INSERT INTO usage_identity (key, started_at, record, flags, parent)
+    SELECT g.key, coalesce(k.known_start, g.started_at), coalesce(k.known_record, g.record), g.flags, g.parent
     FROM given AS g
     LEFT JOIN known AS k ON k.project = g.project AND k.started_at = g.started_at AND k.record = g.record
-    ORDER BY g.project COLLATE "C", g.kind, g.key
+    ORDER BY g.key
     ON CONFLICT DO NOTHING
 )
 

@@ -1,6 +1,6 @@
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT {key} AS key, {then} AS then_key, {weight} AS weight, {sums}
+    SELECT {key} AS key, {then} AS then_key, {sums}, {weight} AS weight
     FROM ({cells}) AS c
     GROUP BY 1, 2
     HAVING usage_sum(c.calls) > 0

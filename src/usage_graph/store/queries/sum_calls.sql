@@ -1,2 +1,2 @@
-SELECT usage_sum(c.calls) AS calls
+SELECT {count} AS calls
 FROM ({cells}) AS c

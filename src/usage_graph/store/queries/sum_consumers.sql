@@ -1,7 +1,7 @@
 -- The first consumers by weight, and one row whose rank is null: the whole that shares are of.
 -- A conversation is labelled by the name of its newest call in the window that has one, of those the caller may see.
 WITH of_source AS (
-    SELECT {key} AS key, {dimension} AS dimension, c.source, {sums}
+    SELECT c.key, c.dimension, c.source, {sums}
     FROM ({cells}) AS c
     GROUP BY 1, 2, 3
     HAVING usage_sum(c.calls) > 0
@@ -11,7 +11,7 @@ grouped AS (
     SELECT
         c.key,
         c.dimension,
-        CASE WHEN min(c.source) = max(c.source) THEN min(c.source) END AS source,
+        CASE WHEN count(*) = 1 THEN min(c.source) END AS source,
         {weight} AS weight,
         {sums}
     FROM of_source AS c
@@ -38,7 +38,8 @@ LEFT JOIN LATERAL (
     SELECT r.name
     FROM usage_record AS r
     WHERE
-        c.dimension = 'conversation' AND r.project = {project}::text AND r.conversation = c.key
+        c.dimension = {conversation} AND r.project = {project}::text
+        AND usage_in_conversation(r.project, r.conversation, {project}::text, c.key)
         AND r.started_at >= {start}::timestamptz AND r.started_at < {end}::timestamptz AND r.name IS NOT NULL
         AND {bound}
     ORDER BY r.started_at DESC, r.id DESC

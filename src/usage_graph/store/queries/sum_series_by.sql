@@ -1,5 +1,5 @@
 -- One row per point and group; rank is null for the groups after the first ones, which are summed into one.
-WITH point AS (
+WITH point AS MATERIALIZED (
     SELECT
         width_bucket(c.at, {bounds}::timestamptz[]) - 1 AS point,
         c.{key} AS key,
@@ -8,21 +8,22 @@ WITH point AS (
     GROUP BY 1, 2
 ),
 
-weighed AS (
-    SELECT c.*, {weight} AS weight
+ranked AS (
+    SELECT c.key, row_number() OVER (ORDER BY {weight} DESC NULLS LAST, c.key NULLS LAST) AS rank
     FROM point AS c
+    GROUP BY c.key
 ),
 
-ranked AS (
-    SELECT *, dense_rank() OVER (ORDER BY weight DESC NULLS LAST, key NULLS LAST) AS rank
-    FROM weighed
+top AS (
+    SELECT *
+    FROM ranked
+    ORDER BY rank
+    LIMIT {top}
 )
 
-SELECT
-    CASE WHEN c.rank <= {top} THEN c.rank END AS rank,
-    CASE WHEN c.rank <= {top} THEN c.key END AS key,
-    c.point,
-    {sums}
-FROM ranked AS c
+SELECT top.rank, top.key, c.point, {sums}
+FROM point AS c
+-- Equal, or both null: told apart as the planner can hash them.
+LEFT JOIN top ON coalesce(top.key, '') = coalesce(c.key, '') AND (top.key IS NULL) = (c.key IS NULL)
 GROUP BY 1, 2, 3
 ORDER BY 1 NULLS LAST, 3
