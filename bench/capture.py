@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import orjson
@@ -13,11 +13,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from usage_graph.grant import OPEN, attach
 from usage_graph.graph import app as graph
 from usage_graph.graph.live import Live
-from usage_graph.store.connect import Connection, Init, open_pool
+from usage_graph.store import plans
+from usage_graph.store.connect import Connection, Init, connect, open_pool
 from usage_graph.store.listening import Listener
 from usage_graph.store.reader import Reader
+from usage_graph.store.sql import query
 
-Statement = tuple[str, tuple[Any, ...]]
+
+class Statement(NamedTuple):
+    """``planning``: the ``plan_cache_mode`` that it is run with."""
+
+    sql: str
+    values: tuple[Any, ...]
+    planning: str
+
+
 Ask = Callable[[bytes], Awaitable[Any]]
 """Posts a body, and returns the answer's data."""
 
@@ -25,10 +35,11 @@ Ask = Callable[[bytes], Awaitable[Any]]
 async def capture(dsn: str, bodies: Sequence[bytes]) -> list[list[Statement]]:
     """What the server's reader asks the database for each body, in order, with its values."""
     asked: list[Statement] = []
+    once = await _planned_once(dsn)
 
-    def log(query: Any) -> None:
-        if query.args:  # every question has values; BEGIN, ROLLBACK and the pool's reset have none
-            asked.append((query.query, tuple(query.args)))
+    def log(run: Any) -> None:
+        if run.args:  # every question has values; BEGIN, ROLLBACK and settings have none
+            asked.append(Statement(run.query, tuple(run.args), plans.mode() if once else plans.ANEW))
 
     async def init(connection: Connection) -> None:
         connection.add_query_logger(log)
@@ -41,6 +52,16 @@ async def capture(dsn: str, bodies: Sequence[bytes]) -> list[list[Statement]]:
             await ask(body)
             found.append(list(asked))
     return found[1:]
+
+
+async def _planned_once(dsn: str) -> bool:
+    """Whether the server has this database plan some questions once."""
+    connection = await connect(dsn)
+    try:
+        mode: str = await connection.fetchval(query("get_planning"))
+        return mode == plans.ONCE
+    finally:
+        await connection.close()
 
 
 async def _nothing(_: Connection) -> None:

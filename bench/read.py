@@ -8,7 +8,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median, quantiles
@@ -167,7 +167,7 @@ class _Side:
         _measure_http(into, self.child, self.postmaster, bodies)
         _measure_raw(into, self.runner, self.raw, self.postmaster, statements)
         if case.sql is not None:
-            by_hand = [[(case.sql, one.values)] for one in asked if one.values is not None]
+            by_hand = [[Statement(case.sql, one.values, "auto")] for one in asked if one.values is not None]
             into.hand += _timed(self.runner, self.raw, by_hand)
 
 
@@ -183,8 +183,8 @@ def _side(runner: asyncio.Runner, database: Database, name: str) -> Iterator[_Si
 
 
 async def _connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
-    # As the server's pool connects: a plan for each window, none of them compiled.
-    settings = {"timezone": "UTC", "plan_cache_mode": "force_custom_plan", "jit": "off"}
+    # As the server's pool connects.
+    settings = {"timezone": "UTC", "jit": "off"}
     return await asyncpg.connect(dsn, statement_cache_size=500, server_settings=settings)
 
 
@@ -223,10 +223,18 @@ def _timed(
     """Milliseconds of each; the first one is asked twice, as its statements have to be prepared."""
 
     async def run(statements: Sequence[Statement]) -> float:
+        planning = next((one.planning for one in statements), "auto")
+        await connection.execute(f"SET plan_cache_mode = {planning}")
         begun = time.perf_counter()
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            for sql, values in statements:
-                await connection.fetch(sql, *values)
+        # One statement is a transaction by itself.
+        async with (
+            connection.transaction(isolation="repeatable_read", readonly=True) if statements[1:] else nullcontext()
+        ):
+            for one in statements:
+                if one.planning != planning:
+                    planning = one.planning
+                    await connection.execute(f"SET LOCAL plan_cache_mode = {planning}")
+                await connection.fetch(one.sql, *one.values)
         return (time.perf_counter() - begun) * 1000
 
     runner.run(run(asked[0]))

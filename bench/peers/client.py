@@ -52,8 +52,7 @@ class Sql:
 
     @staticmethod
     async def _connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
-        # As usage-graph's own connections: a plan for each window.
-        return await asyncpg.connect(dsn, server_settings={"plan_cache_mode": "force_custom_plan", "timezone": "UTC"})
+        return await asyncpg.connect(dsn, server_settings={"timezone": "UTC"})
 
     def close(self) -> None:
         for connection in self._connections:
