@@ -25,6 +25,7 @@ from bench.database import Database
 from bench.meter import Cpu, high_water_mark
 from bench.throughput import Throughput
 from bench.wire import Connection, post
+from usage_graph.store.reader import PLANNING
 
 MONTH = timedelta(days=30)
 
@@ -184,7 +185,7 @@ def _side(runner: asyncio.Runner, database: Database, name: str) -> Iterator[_Si
 
 async def _connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
     # As the server's pool connects.
-    settings = {"timezone": "UTC", "jit": "off"}
+    settings = {"timezone": "UTC", "jit": "off", **PLANNING}
     return await asyncpg.connect(dsn, statement_cache_size=500, server_settings=settings)
 
 

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("usage_graph.store")
 
+PLANNING = {
+    # Starting workers takes longer than most questions do: they are for those that read very many records.
+    "parallel_setup_cost": "20000",
+}
+"""Settings of the database that plans depend on."""
+
 _ACQUIRE_TIMEOUT = 10.0
 _PROCESSES = 1_000
 """Connections, those that are closed included, of which it is known how old their plans are."""
@@ -160,8 +166,7 @@ async def open_reader(dsn: str, *, connections: int, statement_timeout: float) -
         # Also of statements without a transaction around them (``lone``).
         "default_transaction_isolation": "repeatable read",
         "default_transaction_read_only": "on",
-        # Starting workers takes longer than most questions do: they are for those that read very many records.
-        "parallel_setup_cost": "20000",
+        **PLANNING,
     }
     # The server ends its statements itself; longer than that takes only one that cannot be reached.
     patience = statement_timeout + _LEAVE_TIMEOUT
