@@ -113,7 +113,8 @@ CREATE FUNCTION usage_in_conversations(project text, conversation text, wanted_p
 RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN conversation COLLATE "C" = ANY(wanted);
 
--- As in 0018, by the hashes.
+-- As in 0018, by the hashes; and the index alone says how many turns a conversation has had: where it went on for less
+-- than a day after `until`, less those that began then, which are found by their records.
 CREATE OR REPLACE FUNCTION usage_conversations(wanted text, until timestamptz) RETURNS TABLE (
     conversation text, first_at timestamptz, last_at timestamptz, title text, agent text, channel text, user_id text,
     turns bigint, models text []
@@ -139,10 +140,29 @@ CREATE OR REPLACE FUNCTION usage_conversations(wanted text, until timestamptz) R
         (k.agent).said,
         (k.channel).said,
         (k.user_id).said,
-        (
+        CASE WHEN k.last_at < until THEN (
+            SELECT count(DISTINCT t.turn) FROM usage_conversation_turn AS t
+            WHERE t.conversation = usage_conversation_key(wanted, k.conversation)
+        ) WHEN k.last_at < until + INTERVAL '24 hours' AND until >= coalesce(kept.since, '-infinity') THEN (
+            SELECT count(DISTINCT t.turn) FROM usage_conversation_turn AS t
+            WHERE t.conversation = usage_conversation_key(wanted, k.conversation)
+        ) - (
+            SELECT count(*)
+            FROM (
+                SELECT DISTINCT usage_turn_key(r.turn, r.trace_id) AS turn
+                FROM usage_record AS r
+                WHERE r.project = wanted AND usage_in_conversation(r.project, r.conversation, wanted, k.conversation)
+                    AND r.started_at >= until
+            ) AS late
+            WHERE NOT EXISTS (
+                SELECT FROM usage_conversation_turn AS t
+                WHERE t.conversation = usage_conversation_key(wanted, k.conversation)
+                    AND t.turn = late.turn AND t.first_at < until
+            )
+        ) ELSE (
             SELECT count(DISTINCT t.turn) FROM usage_conversation_turn AS t
             WHERE t.conversation = usage_conversation_key(wanted, k.conversation) AND t.first_at < until
-        ),
+        ) END,
         ARRAY(
             SELECT m.model FROM usage_model AS m
             WHERE m.project = wanted AND m.key IN (
@@ -152,6 +172,7 @@ CREATE OR REPLACE FUNCTION usage_conversations(wanted text, until timestamptz) R
             ORDER BY m.model
         )
     FROM usage_conversation AS k
+    CROSS JOIN (SELECT (SELECT r.kept_since FROM usage_retention AS r) AS since) AS kept
     WHERE k.project = wanted
 $$;
 

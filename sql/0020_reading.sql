@@ -1,4 +1,4 @@
--- Reading with less to read: settled rollups of 108 days, for years, and turns from their index.
+-- Reading with less to read: settled rollups of 108 days, for years.
 
 CREATE OR REPLACE VIEW usage_settled_rollup AS
 SELECT
@@ -50,66 +50,3 @@ BEGIN
 END $$;
 
 SELECT usage_build_settled();
-
--- As in 0019, but the index alone says how many turns a conversation has had: where it went on for less than a day after
--- `until`, less those that began then, which are found by their records.
-CREATE OR REPLACE FUNCTION usage_conversations(wanted text, until timestamptz) RETURNS TABLE (
-    conversation text, first_at timestamptz, last_at timestamptz, title text, agent text, channel text, user_id text,
-    turns bigint, models text []
-) LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT
-        k.conversation,
-        k.first_at,
-        CASE WHEN k.last_at < until THEN k.last_at WHEN k.first_at < until THEN coalesce(
-            (
-                SELECT r.started_at FROM usage_record AS r
-                WHERE r.project = wanted AND usage_in_conversation(r.project, r.conversation, wanted, k.conversation)
-                    AND r.started_at >= k.first_at AND r.started_at < until
-                ORDER BY r.started_at DESC, r.id DESC
-                LIMIT 1
-            ),
-            (
-                SELECT max(CASE WHEN t.last_at < until THEN t.last_at ELSE t.first_at END)
-                FROM usage_conversation_turn AS t
-                WHERE t.conversation = usage_conversation_key(wanted, k.conversation) AND t.first_at < until
-            )
-        ) END,
-        (k.title).said,
-        (k.agent).said,
-        (k.channel).said,
-        (k.user_id).said,
-        CASE WHEN k.last_at < until THEN (
-            SELECT count(DISTINCT t.turn) FROM usage_conversation_turn AS t
-            WHERE t.conversation = usage_conversation_key(wanted, k.conversation)
-        ) WHEN k.last_at < until + INTERVAL '24 hours' AND until >= coalesce(kept.since, '-infinity') THEN (
-            SELECT count(DISTINCT t.turn) FROM usage_conversation_turn AS t
-            WHERE t.conversation = usage_conversation_key(wanted, k.conversation)
-        ) - (
-            SELECT count(*)
-            FROM (
-                SELECT DISTINCT usage_turn_key(r.turn, r.trace_id) AS turn
-                FROM usage_record AS r
-                WHERE r.project = wanted AND usage_in_conversation(r.project, r.conversation, wanted, k.conversation)
-                    AND r.started_at >= until
-            ) AS late
-            WHERE NOT EXISTS (
-                SELECT FROM usage_conversation_turn AS t
-                WHERE t.conversation = usage_conversation_key(wanted, k.conversation)
-                    AND t.turn = late.turn AND t.first_at < until
-            )
-        ) ELSE (
-            SELECT count(DISTINCT t.turn) FROM usage_conversation_turn AS t
-            WHERE t.conversation = usage_conversation_key(wanted, k.conversation) AND t.first_at < until
-        ) END,
-        ARRAY(
-            SELECT m.model FROM usage_model AS m
-            WHERE m.project = wanted AND m.key IN (
-                SELECT t.model FROM usage_conversation_turn AS t
-                WHERE t.conversation = usage_conversation_key(wanted, k.conversation)
-            )
-            ORDER BY m.model
-        )
-    FROM usage_conversation AS k
-    CROSS JOIN (SELECT (SELECT r.kept_since FROM usage_retention AS r) AS since) AS kept
-    WHERE k.project = wanted
-$$;
