@@ -17,8 +17,8 @@ from bench.children import Child, server, sink
 from bench.database import Database
 from bench.meter import Cpu, peak_of
 from bench.pressure import Pressure
-from bench.references import REFERENCES, SAME_SQL, Reference
-from bench.shapes import HEADLINE, MONTH, OTHERS, WINDOWS, Load, Loads, Shape
+from bench.references import REFERENCES, Reference
+from bench.shapes import HEADLINE, MONTH, WINDOWS, Load, Loads, Shape
 from bench.workload import Amount, Call, cast
 from usage_graph.observation import Observation
 from usage_graph.processor.cost import Pricing
@@ -89,15 +89,6 @@ class Ingest:
     spans_per_round: int
     rounds: int
     base: int
-
-    def of_same_sql(self, shape: Shape) -> float:
-        """Spans per second of those of raw asyncpg."""
-        return self.shapes[shape.name].rate / self.references[shape.window][SAME_SQL].rate
-
-    @property
-    def other_of_call(self) -> float:
-        """Processor time of a span that is no LLM call, of that of one that is."""
-        return self.shapes[OTHERS].cpu_us / self.shapes[HEADLINE].cpu_us
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,15 @@ CREATE FUNCTION usage_over(at timestamptz) RETURNS timestamptz LANGUAGE sql VOLA
     )
 $$;
 
--- Makes buckets anew, as usage_settle_buckets; false where a sum of theirs leaves its range: they stay as they were.
+-- Makes buckets anew, as usage_settle_buckets; false, and a warning, where a sum of theirs leaves its range: they stay as
+-- they were.
 CREATE FUNCTION usage_try_settle_buckets(wanted text, rollup text, since timestamptz, until timestamptz) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM usage_settle_buckets(wanted, rollup, since, until);
     RETURN true;
 EXCEPTION WHEN numeric_value_out_of_range THEN
+    RAISE WARNING 'sums of % since % leave their range', rollup, since;
     RETURN false;
 END $$;
 

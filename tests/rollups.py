@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from usage_graph.store.cells import HISTOGRAMS, MEASURES, in_records
+from usage_graph.store.conditions import in_records
 from usage_graph.store.connect import Connection, connect
 from usage_graph.store.histograms import histogram_of
+from usage_graph.store.measures import HISTOGRAMS, MEASURES
 from usage_graph.store.rollup import FAMILIES, Family, Rollup
 from usage_graph.store.sql import query
 

@@ -18,12 +18,12 @@ from usage_graph.observation import Observation
 from usage_graph.store import copy as copying
 from usage_graph.store import migrate
 from usage_graph.store.arrival import arrive
-from usage_graph.store.cells import HISTOGRAMS
 from usage_graph.store.connect import Connection
 from usage_graph.store.copy import Copied, Progress, Step
 from usage_graph.store.histograms import histogram_of
 from usage_graph.store.identity import identity_key, span_key
 from usage_graph.store.linking import Kind
+from usage_graph.store.measures import HISTOGRAMS
 from usage_graph.store.rollup import FAMILIES
 from usage_graph.store.rows import record_of
 from usage_graph.store.sql import query

@@ -13,8 +13,8 @@ from tests.rollups import Rows, anew, assert_exact_before_and_after_refresh, kep
 from tests.store.database import connected, write
 from usage_graph.latency import Histogram
 from usage_graph.store import migrate
-from usage_graph.store.cells import HISTOGRAMS, MEASURES
 from usage_graph.store.connect import Connection
+from usage_graph.store.measures import HISTOGRAMS, MEASURES
 from usage_graph.store.rollup import FAMILIES
 from usage_graph.usage import SUMMED, UsageRecord
 

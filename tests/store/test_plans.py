@@ -25,7 +25,8 @@ from usage_graph.question import (
     Scope,
     StringFilter,
 )
-from usage_graph.store.cells import Parameters, cells
+from usage_graph.store.cells import cells
+from usage_graph.store.conditions import Parameters
 from usage_graph.store.connect import Connection, connect
 from usage_graph.store.counting import ask_count
 from usage_graph.store.pages import list_page

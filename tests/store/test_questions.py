@@ -16,7 +16,8 @@ from tests.store.database import connected, write
 from tests.store.test_reader import READS, batches, both, windows
 from usage_graph.errors import BeforeRecords
 from usage_graph.question import By, Dimension, Filter, Group, Scope, StringFilter
-from usage_graph.store.cells import Parameters, cells
+from usage_graph.store.cells import cells
+from usage_graph.store.conditions import Parameters
 from usage_graph.store.reader import open_reader
 from usage_graph.usage import Metric, Totals, UsageRecord, sum_of
 from usage_graph.window import Window

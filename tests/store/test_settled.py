@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from usage_graph.conversations import ConversationField, ConversationOrder, Conv
 from usage_graph.question import By, ConsumerKind, Dimension, Direction, Filter, Scope
 from usage_graph.store.reader import open_reader
 from usage_graph.store.rollup import Standing
+from usage_graph.store.upkeep import Upkeep
 from usage_graph.usage import SUMMED, Metric, Totals, UsageRecord
 from usage_graph.window import Bucket, Window, boundaries, time_zone
 
@@ -210,8 +212,10 @@ async def test_nobody_settles_while_an_older_call_is_written(several_backends: s
         assert [int(sum_) for (sum_,) in sums] == [5]
 
 
-async def test_a_project_whose_sums_leave_their_range_stops_no_other(database: str) -> None:
-    """What is not settled of it is read from the rollups by day, as before."""
+async def test_a_project_whose_sums_leave_their_range_stops_no_other(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is not settled of it is read from the rollups by day, as before; the log says so."""
     most = 5 * 10**18
 
     def of(project: str, day: int, cost: int = 1) -> UsageRecord:
@@ -220,7 +224,8 @@ async def test_a_project_whose_sums_leave_their_range_stops_no_other(database: s
         )
 
     await write(database, [of("dear", 0, most), of("dear", 1, most), of("cheap", 0), of("late", 0)])
-    await settle(database)
+    await Upkeep(dsn=database, retention=None, clock=lambda: datetime.now(UTC)).round()
+    assert "leave their range" in caplog.text
     async with connected(database) as connection:
         assert await settled_until(connection, "dear") is None
         assert None not in (await settled_until(connection, "cheap"), await settled_until(connection, "late"))

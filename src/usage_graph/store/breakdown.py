@@ -6,7 +6,8 @@ from typing import NamedTuple
 import asyncpg
 
 from usage_graph.question import Breakdown, By, Dimension, Group, Scope
-from usage_graph.store.cells import Parameters, cells, matching_prefix
+from usage_graph.store.cells import cells
+from usage_graph.store.conditions import Parameters, matching_prefix
 from usage_graph.store.histograms import NO_TIMES, Times
 from usage_graph.store.rollup import Standing
 from usage_graph.store.sql import Statement, query

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import asyncpg
 
 from usage_graph.question import Consumer, ConsumerKind, Dimension, Scope
-from usage_graph.store.cells import Parameters, cells, conditions
+from usage_graph.store.cells import cells
+from usage_graph.store.conditions import Parameters, conditions
 from usage_graph.store.histograms import Times
 from usage_graph.store.rollup import Standing
 from usage_graph.store.sql import Statement, query

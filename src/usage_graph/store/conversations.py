@@ -19,7 +19,8 @@ from usage_graph.conversations import (
 )
 from usage_graph.question import Direction, Filter, Scope
 from usage_graph.store import keyset
-from usage_graph.store.cells import Parameters, cells, conditions, containing, in_records
+from usage_graph.store.cells import cells
+from usage_graph.store.conditions import Parameters, conditions, containing, in_records
 from usage_graph.store.connect import Connection
 from usage_graph.store.keyset import Page, cut, keep
 from usage_graph.store.past import batches

@@ -6,7 +6,8 @@ Rollups count failed calls among the others, so how many failed, or did not, is 
 from dataclasses import replace
 
 from usage_graph.question import Dimension, Scope
-from usage_graph.store.cells import Parameters, cells
+from usage_graph.store.cells import cells
+from usage_graph.store.conditions import Parameters
 from usage_graph.store.rollup import FAMILIES, Standing
 from usage_graph.store.sql import Statement, query
 from usage_graph.usage import CallStatus

@@ -11,7 +11,7 @@ import asyncpg
 
 from usage_graph.conversations import Conversation, ConversationField, ConversationOrder, ConversationRequest
 from usage_graph.question import Direction, Scope
-from usage_graph.store.cells import Parameters, conditions
+from usage_graph.store.conditions import Parameters, conditions
 from usage_graph.store.connect import Connection
 from usage_graph.store.conversations import conversation_of, list_conversations
 from usage_graph.store.pages import COLUMNS

@@ -9,7 +9,9 @@ import asyncpg
 from usage_graph.conversations import ConversationPage
 from usage_graph.latency import Histogram
 from usage_graph.question import Scope
-from usage_graph.store.cells import HISTOGRAMS, Parameters, cells
+from usage_graph.store.cells import cells
+from usage_graph.store.conditions import Parameters
+from usage_graph.store.measures import HISTOGRAMS
 from usage_graph.store.rollup import Standing
 from usage_graph.store.sql import query
 from usage_graph.usage import Totals

@@ -18,7 +18,8 @@ import asyncpg
 from usage_graph.credits import CreditPlan, CreditUsage, Plans, Pool
 from usage_graph.errors import BeforeRecords
 from usage_graph.question import Filter, Scope
-from usage_graph.store.cells import Parameters, cells, conditions
+from usage_graph.store.cells import cells
+from usage_graph.store.conditions import Parameters, conditions
 from usage_graph.store.credits import plans_of
 from usage_graph.store.rollup import EPOCH, Standing
 from usage_graph.store.sql import query

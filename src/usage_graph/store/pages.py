@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from usage_graph.question import Direction, PageRequest, RecordField, RecordKey, RecordOrder, Scope
-from usage_graph.store.cells import Parameters, conditions
+from usage_graph.store.conditions import Parameters, conditions
 from usage_graph.store.keyset import Page, cut, standing
 from usage_graph.store.sql import query
 from usage_graph.usage import EPOCH, UsageRecord

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from usage_graph.errors import CopyError
-from usage_graph.store.cells import HISTOGRAMS, MEASURES
 from usage_graph.store.connect import Connection
+from usage_graph.store.measures import HISTOGRAMS, MEASURES
 from usage_graph.store.rollup import FAMILIES, Family
 from usage_graph.store.sql import query
 from usage_graph.store.sums import ALL

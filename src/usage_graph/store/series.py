@@ -12,7 +12,8 @@ import asyncpg
 
 from usage_graph.question import By, Scope, Series, SeriesGroup
 from usage_graph.store.breakdown import split_by
-from usage_graph.store.cells import Parameters, cells
+from usage_graph.store.cells import cells
+from usage_graph.store.conditions import Parameters
 from usage_graph.store.histograms import Times
 from usage_graph.store.rollup import Standing
 from usage_graph.store.sql import Statement, query

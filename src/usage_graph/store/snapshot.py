@@ -24,7 +24,8 @@ from usage_graph.question import (
     UnpricedModel,
 )
 from usage_graph.store.breakdown import breakdown_of, list_values, rank_groups, split_by, sum_groups
-from usage_graph.store.cells import Parameters, cells, conditions
+from usage_graph.store.cells import cells
+from usage_graph.store.conditions import Parameters, conditions
 from usage_graph.store.consumers import consumers_of, rank_consumers, told_by
 from usage_graph.store.conversations import count_conversations, read_conversations
 from usage_graph.store.counting import ask_count

@@ -6,22 +6,17 @@ from operator import itemgetter
 
 import asyncpg
 
+from usage_graph.store.measures import NUMERIC
 from usage_graph.usage import SUMMED, Metric, Totals
 
-_NUMERIC = "credits_nano"
-"""A credit may be as small as a token is: sums of 1e-9 credits can leave 64 bits. All others fit (``usage``)."""
-
 _WEIGHT = {
-    Metric.COST: (
-        "CASE WHEN usage_sum(c.calls) {over} > usage_sum(c.unpriced_calls) {over} "
-        "THEN usage_sum(c.cost_nano) {over} END"
-    ),
-    Metric.TOKENS: "usage_sum(c.input_tokens) {over} + usage_sum(c.output_tokens) {over}",
-    Metric.INPUT_TOKENS: "usage_sum(c.input_tokens) {over}",
-    Metric.OUTPUT_TOKENS: "usage_sum(c.output_tokens) {over}",
-    Metric.CALLS: "usage_sum(c.calls) {over}",
-    Metric.CREDITS: "sum(c.credits_nano) {over}",
-    Metric.DURATION: "usage_sum(c.duration_us) {over}",
+    Metric.COST: "CASE WHEN usage_sum(c.calls) > usage_sum(c.unpriced_calls) THEN usage_sum(c.cost_nano) END",
+    Metric.TOKENS: "usage_sum(c.input_tokens) + usage_sum(c.output_tokens)",
+    Metric.INPUT_TOKENS: "usage_sum(c.input_tokens)",
+    Metric.OUTPUT_TOKENS: "usage_sum(c.output_tokens)",
+    Metric.CALLS: "usage_sum(c.calls)",
+    Metric.CREDITS: "sum(c.credits_nano)",
+    Metric.DURATION: "usage_sum(c.duration_us)",
 }
 _WEIGHED = {
     Metric.COST: ("calls", "unpriced_calls", "cost_nano"),
@@ -35,9 +30,9 @@ _WEIGHED = {
 _NO_TIMES = Totals().durations
 
 
-def weight(metric: Metric, over: str = "") -> str:
-    """What groups are ranked by, over a window if one is given."""
-    return _WEIGHT[metric].format(over=over)
+def weight(metric: Metric) -> str:
+    """What groups are ranked by."""
+    return _WEIGHT[metric]
 
 
 class Sums:
@@ -47,7 +42,7 @@ class Sums:
         self.measures: tuple[str, ...] = tuple(measure for measure in SUMMED if measure in measures)
         self.sql = ", ".join(
             f"coalesce(sum(c.{measure}), 0) AS {measure}"
-            if measure == _NUMERIC
+            if measure in NUMERIC
             else f"usage_sum(c.{measure}) AS {measure}"
             for measure in self.measures
         )

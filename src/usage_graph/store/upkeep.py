@@ -74,11 +74,9 @@ class Upkeep:
             except asyncpg.DataError as error:
                 # Answers stay exact: what is not refreshed is read from the records. The other ranges go on.
                 _log.error("the rollups of %s to %s cannot be refreshed: %s", since, until, error)
-        try:
-            await connection.execute("CALL usage_settle($1)", _QUIET)
-        except asyncpg.DataError as error:
-            # Likewise: what is not settled is read from the rollups that it stands on.
-            _log.error("what is over cannot be settled: %s", error)
+        # Warns where sums leave their range: what is not settled is read from the rollups that it stands on.
+        connection.add_log_listener(_tell)
+        await connection.execute("CALL usage_settle($1)", _QUIET)
 
     async def _forget(self, connection: Connection) -> None:
         await connection.execute("CALL usage_forget()")
@@ -130,3 +128,7 @@ class Upkeep:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+def _tell(_: object, message: asyncpg.PostgresLogMessage) -> None:
+    _log.warning("upkeep: %s", message.message)

@@ -9,7 +9,7 @@ LEFT JOIN usage_settled AS settled ON settled.project = $1
 
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.model AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano, CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight
+    SELECT c.model AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano, CASE WHEN usage_sum(c.calls) > usage_sum(c.unpriced_calls) THEN usage_sum(c.cost_nano) END AS weight
     FROM (SELECT coalesce(r.response_model, r.request_model) AS model, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz

@@ -70,7 +70,7 @@ WHERE r.project = $3::text AND r.started_at >= $10::timestamptz AND r.started_at
 ),
 
 ranked AS (
-    SELECT c.key, row_number() OVER (ORDER BY sum(c.credits_nano)  DESC NULLS LAST, c.key NULLS LAST) AS rank
+    SELECT c.key, row_number() OVER (ORDER BY sum(c.credits_nano) DESC NULLS LAST, c.key NULLS LAST) AS rank
     FROM point AS c
     GROUP BY c.key
 ),
@@ -125,7 +125,7 @@ WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at
 ),
 
 ranked AS (
-    SELECT c.key, row_number() OVER (ORDER BY usage_sum(c.input_tokens)  + usage_sum(c.output_tokens)  DESC NULLS LAST, c.key NULLS LAST) AS rank
+    SELECT c.key, row_number() OVER (ORDER BY usage_sum(c.input_tokens) + usage_sum(c.output_tokens) DESC NULLS LAST, c.key NULLS LAST) AS rank
     FROM point AS c
     GROUP BY c.key
 ),
@@ -148,7 +148,7 @@ ORDER BY 1 NULLS LAST, 3
 
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.agent AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, sum(c.credits_nano)  AS weight
+    SELECT c.agent AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, sum(c.credits_nano) AS weight
     FROM (SELECT r.agent AS agent, -(1)::bigint AS calls, -(coalesce(r.input_tokens, 0))::bigint AS input_tokens, -(coalesce(r.output_tokens, 0))::bigint AS output_tokens, -(r.credits_nano)::numeric AS credits_nano, -(r.duration_us)::bigint AS duration_us
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz
@@ -188,7 +188,7 @@ ORDER BY 1 NULLS LAST
 
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.user_id AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, sum(c.credits_nano)  AS weight
+    SELECT c.user_id AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, coalesce(sum(c.credits_nano), 0) AS credits_nano, usage_sum(c.duration_us) AS duration_us, sum(c.credits_nano) AS weight
     FROM (SELECT r.user_id AS user_id, (1)::bigint AS calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (r.credits_nano)::numeric AS credits_nano, (r.duration_us)::bigint AS duration_us
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz

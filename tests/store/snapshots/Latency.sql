@@ -37,7 +37,7 @@ FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
 
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.model AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.duration_us) AS duration_us, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us, usage_sum(c.calls)  AS weight
+    SELECT c.model AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.duration_us) AS duration_us, usage_sum(c.timed_calls) AS timed_calls, usage_sum(c.timed_output_tokens) AS timed_output_tokens, usage_sum(c.timed_output_us) AS timed_output_us, usage_sum(c.first_token_calls) AS first_token_calls, usage_sum(c.first_token_us) AS first_token_us, usage_sum(c.calls) AS weight
     FROM (SELECT coalesce(r.response_model, r.request_model) AS model, (1)::bigint AS calls, (r.duration_us)::bigint AS duration_us, ((r.duration_us > 0)::int)::bigint AS timed_calls, (CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, (CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, ((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, (coalesce(r.first_token_us, 0))::bigint AS first_token_us
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz

@@ -37,7 +37,7 @@ grouped AS (
         c.key,
         c.dimension,
         CASE WHEN count(*) = 1 THEN min(c.source) END AS source,
-        CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight,
+        CASE WHEN usage_sum(c.calls) > usage_sum(c.unpriced_calls) THEN usage_sum(c.cost_nano) END AS weight,
         usage_sum(c.calls) AS calls, usage_sum(c.failed_calls) AS failed_calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
     FROM of_source AS c
     GROUP BY 1, 2

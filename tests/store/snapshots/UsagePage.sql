@@ -69,7 +69,7 @@ WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at
 ),
 
 ranked AS (
-    SELECT c.key, row_number() OVER (ORDER BY CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END DESC NULLS LAST, c.key NULLS LAST) AS rank
+    SELECT c.key, row_number() OVER (ORDER BY CASE WHEN usage_sum(c.calls) > usage_sum(c.unpriced_calls) THEN usage_sum(c.cost_nano) END DESC NULLS LAST, c.key NULLS LAST) AS rank
     FROM point AS c
     GROUP BY c.key
 ),
@@ -92,7 +92,7 @@ ORDER BY 1 NULLS LAST, 3
 
 -- The first groups by weight, then the rest as one row whose rank is null.
 WITH grouped AS (
-    SELECT c.source AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano, CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight
+    SELECT c.source AS key, NULL::text AS then_key, usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano, CASE WHEN usage_sum(c.calls) > usage_sum(c.unpriced_calls) THEN usage_sum(c.cost_nano) END AS weight
     FROM (SELECT r.source AS source, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz
@@ -160,7 +160,7 @@ grouped AS (
         c.key,
         c.dimension,
         CASE WHEN count(*) = 1 THEN min(c.source) END AS source,
-        CASE WHEN usage_sum(c.calls)  > usage_sum(c.unpriced_calls)  THEN usage_sum(c.cost_nano)  END AS weight,
+        CASE WHEN usage_sum(c.calls) > usage_sum(c.unpriced_calls) THEN usage_sum(c.cost_nano) END AS weight,
         usage_sum(c.calls) AS calls, usage_sum(c.unpriced_calls) AS unpriced_calls, usage_sum(c.input_tokens) AS input_tokens, usage_sum(c.output_tokens) AS output_tokens, usage_sum(c.cost_nano) AS cost_nano
     FROM of_source AS c
     GROUP BY 1, 2

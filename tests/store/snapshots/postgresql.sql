@@ -2373,6 +2373,7 @@ BEGIN
     PERFORM usage_settle_buckets(wanted, rollup, since, until);
     RETURN true;
 EXCEPTION WHEN numeric_value_out_of_range THEN
+    RAISE WARNING 'sums of % since % leave their range', rollup, since;
     RETURN false;
 END $function$
 
