@@ -1616,6 +1616,22 @@ BEGIN
     END LOOP;
 END $procedure$
 
+-- function usage_first_stretch
+CREATE OR REPLACE FUNCTION usage_first_stretch(wanted text, since timestamp with time zone, until timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    RETURN coalesce(
+        (SELECT date_bin('864 hours', min(r.bucket), '2000-01-01 00:00:00+00')
+         FROM usage_by_model_1d(wanted, since, until) AS r),
+        until
+    );
+EXCEPTION WHEN numeric_value_out_of_range THEN
+    RAISE WARNING 'sums since % leave their range', since;
+    RETURN NULL;
+END $function$
+
 -- function usage_forget
 CREATE OR REPLACE PROCEDURE usage_forget()
  LANGUAGE plpgsql
@@ -1968,17 +1984,17 @@ BEGIN
         fits := true;
         start := coalesce(
             (SELECT s.until FROM usage_settled AS s WHERE s.project = owner),
-            (SELECT date_bin('864 hours', min(r.bucket), origin) FROM usage_by_model_1d(owner, '-infinity', 'infinity') AS r)
+            usage_first_stretch(owner, '-infinity', over)
         );
+        CONTINUE WHEN start IS NULL;
         WHILE start < over LOOP
             IF NOT usage_settling() THEN
                 RETURN;
             END IF;
             stop := least(date_bin('864 hours', start, origin) + INTERVAL '864 hours', over);
             -- Where there are no calls there is nothing to make: on to the next ones. Long buckets may end on the way.
-            stop := coalesce(
-                (SELECT date_bin('864 hours', min(r.bucket), origin) FROM usage_by_model_1d(owner, stop, over) AS r), over
-            );
+            stop := usage_first_stretch(owner, stop, over);
+            fits := stop IS NOT NULL;
             FOR rollup IN SELECT * FROM usage_settled_rollup LOOP
                 fits := fits AND usage_try_settle_buckets(
                     owner, rollup.name, date_bin(rollup.unit, start, origin), date_bin(rollup.unit, stop, origin)
