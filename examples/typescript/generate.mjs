@@ -1,5 +1,5 @@
 // Writes generated.ts: the types of the two usage pages, from the schema and their operations.
-// With another path as argument it writes there.
+// With another path as argument it writes there, with more arguments the types of these documents below schema/.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -9,15 +9,13 @@ import * as typescriptOperations from "@graphql-codegen/typescript-operations";
 import { parse } from "graphql";
 
 const read = (path) => parse(readFileSync(new URL(`../../schema/${path}`, import.meta.url), "utf8"));
-const filename = process.argv[2] ?? new URL("generated.ts", import.meta.url);
+const [filename = new URL("generated.ts", import.meta.url), ...chosen] = process.argv.slice(2);
+const documents = chosen.length ? chosen : ["operations/UsagePage.graphql", "operations/CreditsPage.graphql"];
 
 const generated = await codegen({
   filename: basename(String(filename)),
   schema: read("schema.graphql"),
-  documents: ["operations/UsagePage.graphql", "operations/CreditsPage.graphql"].map((location) => ({
-    location,
-    document: read(location),
-  })),
+  documents: documents.map((location) => ({ location, document: read(location) })),
   plugins: [{ typescriptOperations: {} }, { typedDocumentNode: {} }],
   pluginMap: { typescriptOperations, typedDocumentNode },
   config: {

@@ -1,0 +1,103 @@
+// The whole page.
+
+import { useComputed } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { Each } from "./agents.tsx";
+import { show, state, timezone } from "./address.ts";
+import { useAnswer } from "./answer.ts";
+import { Cards } from "./cards.tsx";
+import { Consumers } from "./consumers.tsx";
+import { Controls } from "./controls.tsx";
+import { Conversations } from "./conversations.tsx";
+import { Door } from "./door.tsx";
+import { Empty } from "./empty.tsx";
+import { OverviewDocument } from "./generated.ts";
+import { Health } from "./health.tsx";
+import { refused } from "./key.ts";
+import { listening } from "./live.ts";
+import { Narrowings } from "./narrow.tsx";
+import { Problem } from "./panel.tsx";
+import { Detail } from "./record.tsx";
+import { Records } from "./records.tsx";
+import { SeriesPanel } from "./series.tsx";
+import { Shares } from "./shares.tsx";
+import { dimensionOf, filterOf, kindOf, metricOf, windowOf } from "./state.ts";
+import { When } from "./when.tsx";
+
+export function App() {
+  const variables = useComputed(() => ({
+    window: windowOf(state.value),
+    timezone: timezone.value,
+    filter: filterOf(state.value),
+    bucket: ({ auto: "AUTO", hour: "HOUR", day: "DAY" } as const)[state.value.bucket],
+    by: dimensionOf(state.value),
+    metric: metricOf(state.value),
+    kind: kindOf(state.value),
+  }));
+  const { data, error, stale } = useAnswer(OverviewDocument, variables).value;
+  const usage = data?.usage;
+  const sources = useRef<string[]>([]);
+  const found = usage?.sources.groups.flatMap(({ key }) => (key === null ? [] : [key]));
+  // Where the page is narrowed to one source, the others are still there to change to.
+  if (found && state.value.filter.source === undefined) sources.current = found;
+  const nothing = usage && Number(usage.totals.calls) === 0;
+  const narrowed = Object.keys(state.value.filter).length > 0;
+  return (
+    <>
+      <a class="skip" href="#main">
+        To the numbers
+      </a>
+      <header class="top">
+        <h1>Usage</h1>
+        <span class={`live ${listening.value ? "on" : ""}`} role="status">
+          {listening.value ? "live" : "not live"}
+        </span>
+        <nav aria-label="Elsewhere">
+          <a href="graphql">GraphiQL</a>
+        </nav>
+        <Controls range={usage?.range} />
+      </header>
+      <main id="main">
+        <Narrowings />
+        <Door />
+        {error && !refused.value ? <Problem error={error} /> : null}
+        {refused.value && !usage ? null : (
+          <>
+            <Cards usage={usage} />
+            {nothing ? usage.freshness.dataThrough || narrowed ? <Nothing last={usage.freshness.dataThrough} narrowed={narrowed} /> : <Empty /> : null}
+            <SeriesPanel series={usage?.series} stale={stale} />
+            <div class="three">
+              <Shares by="source" shares={usage?.sources} stale={stale} />
+              <Shares by="agent" shares={usage?.agents} stale={stale} />
+              <Shares by="model" shares={usage?.models} stale={stale} />
+            </div>
+            <Consumers consumers={usage?.topConsumers} stale={stale} />
+            <Each series={usage?.series} stale={stale} />
+            <Conversations />
+            <Records sources={sources.current} />
+            <Health />
+          </>
+        )}
+      </main>
+      <Detail />
+    </>
+  );
+}
+
+function Nothing({ last, narrowed }: { last: string | null; narrowed: boolean }) {
+  return (
+    <p class="none-here">
+      No calls {narrowed ? "like these " : ""}in this time.{" "}
+      {last ? (
+        <>
+          The last call of all was <When instant={last} />.{" "}
+        </>
+      ) : null}
+      {narrowed ? (
+        <button type="button" class="link" onClick={() => show({ filter: {} })}>
+          Show all calls
+        </button>
+      ) : null}
+    </p>
+  );
+}

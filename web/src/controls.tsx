@@ -1,0 +1,87 @@
+// What time the page is about, by whose clock, and how the page looks.
+
+import { useSignal } from "@preact/signals";
+import { show, state, timezone } from "./address.ts";
+import { Choice } from "./choice.tsx";
+import { PERIODS, type Period } from "./state.ts";
+import { dark, turn } from "./theme.ts";
+import { instantOf, localOf, minuteOf } from "./time.ts";
+
+type Range = { from: string; to: string };
+
+export function Controls({ range }: { range: Range | undefined }) {
+  const { window } = state.value;
+  const custom = useSignal(typeof window !== "string");
+  const chosen = custom.value || typeof window !== "string" ? "custom" : window;
+  const choose = (value: Period | "custom") => {
+    custom.value = value === "custom";
+    if (value !== "custom") show({ window: value });
+  };
+  return (
+    <div class="controls" role="group" aria-label="Time">
+      <Choice label="Period" options={{ ...PERIODS, custom: "Custom" }} value={chosen} choose={choose} />
+      {chosen === "custom" ? <Custom range={range} /> : null}
+      <Zone />
+      <button type="button" class="theme" aria-pressed={dark.value} onClick={turn}>
+        {dark.value ? "Light" : "Dark"}
+      </button>
+      <p class="range" role="status">
+        {range ? `${minuteOf(range.from, timezone.value)} – ${minuteOf(range.to, timezone.value)}` : " "}
+      </p>
+    </div>
+  );
+}
+
+function Custom({ range }: { range: Range | undefined }) {
+  const zone = timezone.value;
+  const from = useSignal(range ? localOf(range.from, zone) : "");
+  const to = useSignal(range ? localOf(range.to, zone) : "");
+  const wrong = useSignal("");
+  const set = (event: Event) => {
+    event.preventDefault();
+    const [start, end] = [instantOf(from.value, zone), instantOf(to.value, zone)];
+    if (!start || !end) wrong.value = "Say both when it begins and when it ends.";
+    else if (start >= end) wrong.value = "It has to end after it begins.";
+    else {
+      wrong.value = "";
+      show({ window: { from: start, to: end } });
+    }
+  };
+  return (
+    <form class="custom" onSubmit={set}>
+      <label>
+        From <input type="datetime-local" value={from.value} onInput={(event) => (from.value = event.currentTarget.value)} />
+      </label>
+      <label>
+        to <input type="datetime-local" value={to.value} onInput={(event) => (to.value = event.currentTarget.value)} />
+      </label>
+      <button>Show</button>
+      {wrong.value ? (
+        <span class="problem" role="alert">
+          {wrong.value}
+        </span>
+      ) : null}
+    </form>
+  );
+}
+
+const ZONES = [...new Set(["UTC", ...Intl.supportedValuesOf("timeZone")])];
+
+function Zone() {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const { timezone: chosen } = state.value;
+  return (
+    <label class="select">
+      <span>Time zone</span>
+      <select value={chosen} onChange={(event) => show({ timezone: event.currentTarget.value })}>
+        <option value="">{own.replaceAll("_", " ")} (here)</option>
+        {ZONES.map((zone) => (
+          <option key={zone} value={zone}>
+            {zone.replaceAll("_", " ")}
+          </option>
+        ))}
+        {chosen && !ZONES.includes(chosen) ? <option value={chosen}>{chosen}</option> : null}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,21 @@
+// A short value with the exact one at hand: shown where one points at it, and what screen readers say.
+
+export function Exact({ short, exact }: { short: string; exact: string }) {
+  if (short === exact) return <span class="number">{short}</span>;
+  return (
+    <span class="number exact" title={exact}>
+      <span aria-hidden="true">{short}</span>
+      <span class="unseen">{exact}</span>
+    </span>
+  );
+}
+
+/** What is not known, in a word for those who do not see the dash. */
+export function Unknown({ why = "unknown" }: { why?: string }) {
+  return (
+    <span class="number unknown" title={why}>
+      <span aria-hidden="true">–</span>
+      <span class="unseen">{why}</span>
+    </span>
+  );
+}

@@ -1,0 +1,34 @@
+// The key that the server wants to see, if it does: kept for this tab, until it is closed.
+
+import { signal } from "@preact/signals";
+
+const NAME = "usage-graph.key";
+
+export const key = signal(read());
+/** Whether the server refused what was asked, for want of a key or a better one. */
+export const refused = signal("");
+
+export function enter(value: string): void {
+  key.value = value.trim();
+  refused.value = "";
+  try {
+    sessionStorage.setItem(NAME, key.value);
+  } catch {
+    // then it is entered again after a reload
+  }
+}
+
+function read(): string {
+  try {
+    return sessionStorage.getItem(NAME) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+export function headers(project: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  if (key.value) found["authorization"] = `Bearer ${key.value}`;
+  if (project) found["x-usage-graph-project"] = project;
+  return found;
+}

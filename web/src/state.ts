@@ -1,0 +1,139 @@
+// What the page shows, as it stands in its address: whoever opens the address sees the same.
+
+import type { ConsumerKind, UsageDimension, UsageFilter, UsageMetric, WindowInput } from "./generated.ts";
+
+/** What calls can be narrowed by, and the parameter of each in the address. */
+export const NARROWED = ["source", "agent", "model", "name", "conversation", "user", "channel"] as const;
+export type Narrowed = (typeof NARROWED)[number];
+
+export const PERIODS = { "24h": "24 hours", "7d": "7 days", "30d": "30 days", month: "This month" } as const;
+export type Period = keyof typeof PERIODS;
+
+export const BUCKETS = { auto: "Auto", hour: "Hourly", day: "Daily" } as const;
+export const METRICS = { cost: "Cost", tokens: "Tokens", calls: "Calls", credits: "Credits" } as const;
+export const SPLITS = { source: "Source", agent: "Agent", model: "Model" } as const;
+export const CHARTS = { bars: "Bars", lines: "Lines" } as const;
+export const KINDS = {
+  item: "Conversations and agents",
+  agent: "Agents",
+  conversation: "Conversations",
+  user: "Users",
+  model: "Models",
+} as const;
+export const ORDERS = {
+  newest: "Newest",
+  cost: "Cost",
+  tokens: "Tokens",
+  duration: "Duration",
+} as const;
+
+export type Range = { from: string; to: string };
+
+export type State = {
+  /** A period up to now, or from one instant to another. */
+  window: Period | Range;
+  /** Empty: the browser's. */
+  timezone: string;
+  bucket: keyof typeof BUCKETS;
+  metric: keyof typeof METRICS;
+  by: keyof typeof SPLITS;
+  chart: keyof typeof CHARTS;
+  kind: keyof typeof KINDS;
+  /** Of these values each; the empty text stands for calls without a value. */
+  filter: Partial<Record<Narrowed, string>>;
+  /** Names of the chart that alone are shown; empty: all. */
+  only: string[];
+  search: string;
+  order: keyof typeof ORDERS;
+  /** The page of the table of calls, and the cursor that leads to it. */
+  page: number;
+  cursor: string;
+  /** The call whose details are shown; empty: none. */
+  record: string;
+  talk: string;
+  talkPage: number;
+  talkCursor: string;
+  /** Empty: the key's own, or `default`. */
+  project: string;
+};
+
+export const INITIAL: State = {
+  window: "7d",
+  timezone: "",
+  bucket: "auto",
+  metric: "cost",
+  by: "source",
+  chart: "bars",
+  kind: "item",
+  filter: {},
+  only: [],
+  search: "",
+  order: "newest",
+  page: 1,
+  cursor: "",
+  record: "",
+  talk: "",
+  talkPage: 1,
+  talkCursor: "",
+  project: "",
+};
+
+const CHOICES = { bucket: BUCKETS, metric: METRICS, by: SPLITS, chart: CHARTS, kind: KINDS, order: ORDERS } as const;
+const TEXTS = ["timezone", "search", "cursor", "record", "talk", "talkCursor", "project"] as const;
+const PAGES = ["page", "talkPage"] as const;
+
+/** What is chosen for longer than one visit. */
+export const REMEMBERED = ["window", "timezone", "bucket", "metric", "by", "chart", "kind", "project"] as const;
+
+/** The state that an address tells of; what it does not say or says wrongly is as in `otherwise`. */
+export function parse(address: string, otherwise: State = INITIAL): State {
+  const said = new URLSearchParams(address);
+  const state: Record<string, unknown> = { ...otherwise };
+  const window = said.get("window");
+  if (window !== null) state["window"] = parseWindow(window) ?? otherwise.window;
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    const value = said.get(name);
+    if (value !== null && Object.hasOwn(choices, value)) state[name] = value;
+  }
+  for (const name of TEXTS) state[name] = said.get(name) ?? otherwise[name];
+  for (const name of PAGES) state[name] = Math.max(1, Number.parseInt(said.get(name) ?? "1", 10) || 1);
+  state["filter"] = Object.fromEntries(NARROWED.filter((name) => said.has(name)).map((name) => [name, said.get(name)]));
+  state["only"] = said.getAll("only");
+  return state as State;
+}
+
+/** The query of the address of a state: what is as usual is left out, so that addresses stay readable. */
+export function serialise(state: State): string {
+  const said = new URLSearchParams();
+  const { window } = state;
+  said.set("window", typeof window === "string" ? window : `${window.from}/${window.to}`);
+  for (const name of [...Object.keys(CHOICES), ...TEXTS, ...PAGES] as (keyof State)[]) {
+    if (state[name] !== INITIAL[name]) said.set(name, String(state[name]));
+  }
+  for (const name of NARROWED) if (state.filter[name] !== undefined) said.set(name, state.filter[name]);
+  for (const name of state.only) said.append("only", name);
+  return said.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
+}
+
+function parseWindow(text: string): Period | Range | undefined {
+  if (Object.hasOwn(PERIODS, text)) return text as Period;
+  const [from = "", to = ""] = text.split("/");
+  const instants = [from, to].every((instant) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S+$/.test(instant));
+  return instants && Date.parse(from) < Date.parse(to) ? { from, to } : undefined;
+}
+
+export function windowOf({ window }: State): WindowInput {
+  if (typeof window !== "string") return { between: window };
+  if (window === "month") return { period: "THIS_MONTH" };
+  return { last: { "24h": "PT24H", "7d": "P7D", "30d": "P30D" }[window] };
+}
+
+/** The filter of everything on the page; `undefined` where there is none. */
+export function filterOf({ filter }: State): UsageFilter | undefined {
+  const found = Object.entries(filter).map(([name, value]) => [name, value === "" ? { isNull: true } : { eq: value }]);
+  return found.length ? Object.fromEntries(found) : undefined;
+}
+
+export const dimensionOf = (state: State) => state.by.toUpperCase() as UsageDimension;
+export const metricOf = (state: State) => state.metric.toUpperCase() as UsageMetric;
+export const kindOf = (state: State) => state.kind.toUpperCase() as ConsumerKind;

@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { INITIAL, filterOf, parse, serialise, windowOf, type State } from "../src/state.ts";
+
+const BUSY: State = {
+  ...INITIAL,
+  window: { from: "2026-10-25T00:00:00+02:00", to: "2026-10-26T00:00:00+01:00" },
+  timezone: "Europe/Berlin",
+  by: "model",
+  filter: { agent: "PR reviewer & co", user: "" },
+  only: ["a", "b=c"],
+  search: "50% off?",
+  page: 3,
+  cursor: "abc/+=",
+};
+
+test("what was written is read again", () => {
+  assert.deepEqual(parse(serialise(INITIAL)), INITIAL);
+  assert.deepEqual(parse(serialise(BUSY)), BUSY);
+});
+
+test("an address says no more than it has to", () => assert.equal(serialise(INITIAL), "window=7d"));
+
+test("what an address says wrongly is as usual", () => {
+  assert.deepEqual(parse("window=tomorrow&metric=toString&page=-4&by=__proto__"), INITIAL);
+});
+
+test("what an address does not say is as it was last chosen", () => {
+  assert.equal(parse("metric=calls", { ...INITIAL, window: "30d" }).window, "30d");
+});
+
+test("what is asked for", () => {
+  assert.deepEqual(windowOf(INITIAL), { last: "P7D" });
+  assert.deepEqual(windowOf({ ...INITIAL, window: "month" }), { period: "THIS_MONTH" });
+  assert.deepEqual(filterOf(BUSY), { agent: { eq: "PR reviewer & co" }, user: { isNull: true } });
+  assert.equal(filterOf(INITIAL), undefined);
+});
