@@ -1,7 +1,7 @@
 """The door: every request is let in, or not, by the key that it shows, before anything else looks at it.
 
-Open to anyone are only what tells nothing (health, for probes) and the page of GraphiQL, which has to be there before
-anyone can enter a key in it.
+Open to anyone are only what tells nothing (health, for probes), and the usage page and GraphiQL, which have to be there
+before anyone can enter a key in them.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,13 @@ from usage_graph.grant import Access, Grant, attach
 from usage_graph.graph import failures, graphiql
 from usage_graph.graph.live import KEYS_IN_SCOPE
 from usage_graph.keys import Keys
+from usage_graph.page.app import ASSETS
 from usage_graph.project import PROJECT_HEADER, project_in
 from usage_graph.receiver.encoding import BY_MEDIA_TYPE, JSON
 from usage_graph.receiver.status import failure
 
 _PUBLIC = frozenset({"/", "/healthz", "/readyz"})
-_PUBLIC_BELOW = "/graphql/static/"
+_PUBLIC_BELOW = ("/graphql/static/", ASSETS)
 _OTLP_BELOW = "/v1/"
 _METRICS = "/metrics"
 _GRAPHQL = "/graphql"

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -29,6 +29,7 @@ from usage_graph.guard import HostGuard, LoopbackGuard, SocketGuard
 from usage_graph.key import KeyGuard
 from usage_graph.keys import Keys
 from usage_graph.metrics import MEDIA_TYPE, Measured, Metrics
+from usage_graph.page import app as page
 from usage_graph.rate import RateLimits
 from usage_graph.receiver import http as otlp_http
 from usage_graph.receiver.intake import Intake
@@ -87,11 +88,10 @@ def http_app(
         budgets=budgets,
         timeout=settings.export_timeout,
     )
-    home = Route("/", RedirectResponse("/graphql", 307))
     own = Route("/metrics", _metrics(metrics))
     middleware = _guards(settings, keys)
     # The first that fits answers: those that are asked most come first.
-    main = Starlette(routes=[*otlp, *queries, home, own, *probes, *files], middleware=middleware)
+    main = Starlette(routes=[*otlp, *queries, *page.routes(), own, *probes, *files], middleware=middleware)
     if otlp_port is None:
         return Measured(main, metrics=metrics)
     otlp_only = Starlette(routes=[*probes, *otlp], middleware=middleware)
