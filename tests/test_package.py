@@ -37,6 +37,9 @@ def test_sql_and_schema_ship_in_the_wheel(wheel: Path) -> None:
     assert "usage_graph/py.typed" in names
     assert "usage_graph/report/report.graphql" in names
     assert any(name.startswith("usage_graph/graph/static/licenses/") for name in names)
+    assert "usage_graph/page/static/index.html" in names
+    assert "usage_graph/page/static/licenses.md" in names
+    assert any(re.fullmatch(r"usage_graph/page/static/assets/index-.*\.js", name) for name in names)
 
 
 def test_the_wheel_works_alone(wheel: Path, tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ type ReadingProps = {
 
 function Reading({ title, partial, total, lines, index, metric, right }: ReadingProps) {
   return (
-    <div class={`reading ${right ? "right" : ""}`} role="status">
+    <div class={`reading ${right ? "beyond" : ""}`} role="status">
       <p>
         <strong>{title}</strong>
         {partial ? <em> partial</em> : null}
