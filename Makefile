@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench bench-check bench-peers schema clients page lock env clean
+.PHONY: help demo run test check bench bench-check bench-peers schema clients page screenshot lock env clean
 
 PYTHON ?= python3
 # Whatever the environment says: a server that compiles itself at every start takes three times as long for it.
@@ -115,6 +115,9 @@ page: $(WEB) ## Build the usage page from web/ anew
 	$(NPM) run --silent --prefix web check
 	$(NPM) run --silent --prefix web build
 
+screenshot: $(DEV) $(BROWSER) ## Write the README's pictures of the usage page anew
+	$(BIN)/python -m tests.browser.screenshot
+
 lock: $(DEV) ## Resolve the locked dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --prerelease if-necessary-or-explicit --upgrade --extra server --group build pyproject.toml --output-file requirements/server.txt
@@ -133,4 +136,5 @@ env: .env ## Secrets for docker compose, in .env
 
 clean: ## Remove the environment and what tools left behind
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache \
-		tests/timescale/node_modules examples/typescript/node_modules web/node_modules tests/browser/node_modules $(PEERS) bench/peers/postgraphile/node_modules
+		tests/timescale/node_modules examples/typescript/node_modules $(PEERS) bench/peers/postgraphile/node_modules \
+		web/node_modules tests/browser/node_modules

@@ -76,7 +76,13 @@ async def test_files_are_compressed_for_those_who_read_that(path: str) -> None:
 
 
 async def test_nothing_else_is_a_file() -> None:
-    for path in ("/assets/", "/assets/nothing.js", "/assets/../index.html", "/assets/%2e%2e/licenses.md", "/licenses.md"):
+    for path in (
+        "/assets/",
+        "/assets/nothing.js",
+        "/assets/../index.html",
+        "/assets/%2e%2e/licenses.md",
+        "/licenses.md",
+    ):
         assert (await get(path)).status_code == 404
     assert (await get("/", method="POST")).status_code == 405
 

@@ -149,6 +149,7 @@ def _demo(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _addresses(endpoints: "Endpoints") -> str:
     lines = {
+        "Usage page": endpoints.http,
         "GraphiQL": f"{endpoints.http}/graphql",
         "OTLP/HTTP": f"{endpoints.otlp_http or endpoints.http}/v1/traces",
         "OTLP/gRPC": endpoints.otlp_grpc or "off",

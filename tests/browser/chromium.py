@@ -15,7 +15,7 @@ AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser of its own; each of its contexts is a profile of its own."""
-    environment = {
+    environment: dict[str, str | float | bool] = {
         "FONTCONFIG_FILE": str(_UNPACKED / "fonts.conf"),
         "HOME": str(_UNPACKED),
         "LD_LIBRARY_PATH": str(_UNPACKED / "lib"),

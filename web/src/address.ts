@@ -12,7 +12,7 @@ export const timezone = computed(() => state.value.timezone || Intl.DateTimeForm
 
 /** Pages of tables are of one list only: whatever makes another one goes back to the first page. */
 const FIRST_PAGE = { page: 1, cursor: "", talkPage: 1, talkCursor: "" } satisfies Partial<State>;
-const LISTS: (keyof State)[] = ["window", "timezone", "filter", "search", "order", "talk", "project"];
+const LISTS: (keyof State)[] = ["window", "timezone", "filter", "search", "from", "order", "talk", "project"];
 
 /** Change what is shown. `replace` keeps the browser's history as it is, for what changes while one types. */
 export function show(change: Partial<State>, { replace = false } = {}): void {

@@ -15,7 +15,7 @@ import { OverviewDocument } from "./generated.ts";
 import { Health } from "./health.tsx";
 import { refused } from "./key.ts";
 import { listening } from "./live.ts";
-import { Narrowings } from "./narrow.tsx";
+import { Narrowing } from "./narrowing.tsx";
 import { Problem } from "./panel.tsx";
 import { Detail } from "./record.tsx";
 import { Records } from "./records.tsx";
@@ -38,10 +38,11 @@ export function App() {
   const usage = data?.usage;
   const sources = useRef<string[]>([]);
   const found = usage?.sources.groups.flatMap(({ key }) => (key === null ? [] : [key]));
-  // Where the page is narrowed to one source, the others are still there to change to.
-  if (found && state.value.filter.source === undefined) sources.current = found;
+  if (found) sources.current = found;
   const nothing = usage && Number(usage.totals.calls) === 0;
   const narrowed = Object.keys(state.value.filter).length > 0;
+  // Nothing to show but how to begin, and what became of what was sent, in case that was something.
+  const fresh = nothing && !narrowed && !usage.freshness.dataThrough;
   return (
     <>
       <a class="skip" href="#main">
@@ -58,23 +59,28 @@ export function App() {
         <Controls range={usage?.range} />
       </header>
       <main id="main">
-        <Narrowings />
+        <Narrowing />
         <Door />
         {error && !refused.value ? <Problem error={error} /> : null}
         {refused.value && !usage ? null : (
           <>
             <Cards usage={usage} />
-            {nothing ? usage.freshness.dataThrough || narrowed ? <Nothing last={usage.freshness.dataThrough} narrowed={narrowed} /> : <Empty /> : null}
-            <SeriesPanel series={usage?.series} stale={stale} />
-            <div class="three">
-              <Shares by="source" shares={usage?.sources} stale={stale} />
-              <Shares by="agent" shares={usage?.agents} stale={stale} />
-              <Shares by="model" shares={usage?.models} stale={stale} />
-            </div>
-            <Consumers consumers={usage?.topConsumers} stale={stale} />
-            <Each series={usage?.series} stale={stale} />
-            <Conversations />
-            <Records sources={sources.current} />
+            {fresh ? <Empty /> : null}
+            {nothing && !fresh ? <Nothing last={usage.freshness.dataThrough} narrowed={narrowed} /> : null}
+            {fresh ? null : (
+              <>
+                <SeriesPanel series={usage?.series} stale={stale} />
+                <div class="three">
+                  <Shares by="source" shares={usage?.sources} stale={stale} />
+                  <Shares by="agent" shares={usage?.agents} stale={stale} />
+                  <Shares by="model" shares={usage?.models} stale={stale} />
+                </div>
+                <Consumers consumers={usage?.topConsumers} stale={stale} />
+                <Each series={usage?.series} stale={stale} />
+                <Conversations />
+                <Records sources={sources.current} />
+              </>
+            )}
             <Health />
           </>
         )}

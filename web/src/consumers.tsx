@@ -7,7 +7,7 @@ import { Select } from "./choice.tsx";
 import type { OverviewQuery } from "./generated.ts";
 import { Narrow } from "./narrow.tsx";
 import { percent } from "./number.ts";
-import { Panel } from "./panel.tsx";
+import { Panel, Scroll } from "./panel.tsx";
 import { KINDS, METRICS, type Narrowed } from "./state.ts";
 
 type Props = { consumers: OverviewQuery["usage"]["topConsumers"] | undefined; stale: boolean };
@@ -26,7 +26,7 @@ export function Consumers({ consumers, stale }: Props) {
         </div>
       }
     >
-      <div class="scroll">
+      <Scroll label="Top consumers, as a table">
         <table class="ranking">
           <caption class="unseen">
             {KINDS[kind]} by {METRICS[metric]}
@@ -74,7 +74,7 @@ export function Consumers({ consumers, stale }: Props) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {consumers && !consumers.length ? <p class="none-here">None in this time.</p> : null}
     </Panel>
   );

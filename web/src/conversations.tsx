@@ -9,7 +9,7 @@ import { ConversationTableDocument } from "./generated.ts";
 import { Narrow } from "./narrow.tsx";
 import { whole } from "./number.ts";
 import { Pager, pageAt } from "./pager.tsx";
-import { Panel } from "./panel.tsx";
+import { Panel, Scroll } from "./panel.tsx";
 import { Search } from "./search.tsx";
 import { filterOf, windowOf } from "./state.ts";
 import { When } from "./when.tsx";
@@ -38,7 +38,7 @@ export function Conversations() {
         </div>
       }
     >
-      <div class="scroll">
+      <Scroll label="Conversations, as a table">
         <table class="rows">
           <caption class="unseen">Conversations</caption>
           <thead>
@@ -84,7 +84,7 @@ export function Conversations() {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {found && !found.nodes.length ? <p class="none-here">No conversations {talk ? `with “${talk}”` : "in this time"}.</p> : null}
       <Pager
         what="conversations"

@@ -9,7 +9,7 @@ import { Exact, Unknown } from "./exact.tsx";
 import { HealthDocument, type HealthQuery } from "./generated.ts";
 import { Narrow } from "./narrow.tsx";
 import { short, whole, type Whole } from "./number.ts";
-import { Panel } from "./panel.tsx";
+import { Panel, Scroll } from "./panel.tsx";
 import { Swatch } from "./series.tsx";
 import { filterOf, windowOf } from "./state.ts";
 import { When } from "./when.tsx";
@@ -28,7 +28,7 @@ export function Health() {
   return (
     <>
       <Panel title="Latency" class="wide" stale={stale} error={error}>
-        <div class="scroll">
+        <Scroll label="How long calls take, as a table">
           <table class="rows">
             <caption class="unseen">How long calls take, by model</caption>
             <thead>
@@ -54,7 +54,7 @@ export function Health() {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       </Panel>
       <div id="health" class="pair">
         <Panel title="Calls without a price" stale={stale}>

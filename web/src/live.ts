@@ -40,11 +40,12 @@ function connect(variables: object, connection: Record<string, string>): () => v
   let over = false;
 
   const open = () => {
-    socket = new WebSocket(where, "graphql-transport-ws");
-    const send = (message: object) => socket?.send(JSON.stringify(message));
+    const line = (socket = new WebSocket(where, "graphql-transport-ws"));
+    const send = (message: object) => line.send(JSON.stringify(message));
     let told = false;
-    socket.onopen = () => send({ type: "connection_init", payload: connection });
-    socket.onmessage = ({ data }) => {
+    line.onopen = () => (over ? line.close(1000) : send({ type: "connection_init", payload: connection }));
+    line.onmessage = ({ data }) => {
+      if (over) return;
       const message = JSON.parse(String(data)) as { type: string };
       if (message.type === "ping") send({ type: "pong" });
       if (message.type === "connection_ack") {
@@ -58,7 +59,7 @@ function connect(variables: object, connection: Record<string, string>): () => v
       told = true;
       missed = false;
     };
-    socket.onclose = () => {
+    line.onclose = () => {
       if (over) return;
       listening.value = false;
       missed = true;
@@ -71,6 +72,7 @@ function connect(variables: object, connection: Record<string, string>): () => v
     over = true;
     clearTimeout(timer);
     listening.value = false;
-    socket?.close(1000);
+    // One that is not open yet is closed when it is: browsers complain of what never was.
+    if (socket?.readyState === WebSocket.OPEN) socket.close(1000);
   };
 }

@@ -21,29 +21,3 @@ export function Narrow({ by, value, text }: { by: Narrowed; value: string; text:
     </a>
   );
 }
-
-/** What the page is narrowed by, each with a way out. */
-export function Narrowings() {
-  const { filter } = state.value;
-  const entries = Object.entries(filter) as [Narrowed, string][];
-  if (!entries.length) return null;
-  const without = (name: Narrowed) => Object.fromEntries(entries.filter(([other]) => other !== name));
-  return (
-    <ul class="narrowings" aria-label="Only calls of">
-      {entries.map(([name, value]) => (
-        <li key={name}>
-          <button type="button" onClick={() => show({ filter: without(name) })} aria-label={`Remove ${name}: ${value || "none"}`}>
-            <span class="kind">{name}</span> {value || "none"} <span aria-hidden="true">×</span>
-          </button>
-        </li>
-      ))}
-      {entries.length > 1 ? (
-        <li>
-          <button type="button" class="quiet" onClick={() => show({ filter: {} })}>
-            Show all
-          </button>
-        </li>
-      ) : null}
-    </ul>
-  );
-}

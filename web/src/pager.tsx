@@ -1,5 +1,6 @@
 // Where a page stands in its list, and the way to the next and the previous one.
 
+import { useRef } from "preact/hooks";
 import { whole, type Whole } from "./number.ts";
 
 export const PAGE = 20;
@@ -23,8 +24,11 @@ export function pageAt(cursor: string): { first?: number; after?: string; last?:
 }
 
 export function Pager({ what, page, total, shown, info, stale, go }: Props) {
+  // Until the next page is there, this is still the one before.
+  const settled = useRef(page);
+  if (!stale) settled.current = page;
   if (total === undefined || !info) return <nav class="pager" aria-label={`Pages of ${what}`} />;
-  const first = (page - 1) * PAGE + 1;
+  const first = (settled.current - 1) * PAGE + 1;
   const several = info.hasNextPage || info.hasPreviousPage || page > 1;
   return (
     <nav class="pager" aria-label={`Pages of ${what}`}>
@@ -43,7 +47,7 @@ export function Pager({ what, page, total, shown, info, stale, go }: Props) {
           >
             Previous
           </button>
-          <span>Page {whole(page)}</span>
+          <span>Page {whole(settled.current)}</span>
           <button type="button" disabled={stale || !info.hasNextPage} onClick={() => go(page + 1, `>${info.endCursor ?? ""}`)}>
             Next
           </button>

@@ -27,6 +27,15 @@ export function Panel({ title, class: name, tools, stale = false, error, childre
   );
 }
 
+/** What is wider than a small screen; it has the focus now and then, or nobody without a pointer sees its end. */
+export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
+  return (
+    <div class="scroll" tabIndex={0} role="group" aria-label={label}>
+      {children}
+    </div>
+  );
+}
+
 const ADVICE: Record<string, string> = {
   BAD_TIMEZONE: "Choose another time zone above.",
   BAD_CURSOR: "Go back to the first page.",

@@ -1,4 +1,4 @@
-// The calls, one a row, with a search and a filter of their own kind, and pages that do not shift.
+// The calls, one a row, with a search and a filter of their own, and pages that do not shift.
 
 import { useComputed } from "@preact/signals";
 import { show, state, timezone } from "./address.ts";
@@ -11,7 +11,7 @@ import { RecordTableDocument, type RecordOrder, type RecordTableQuery } from "./
 import { exactMoney, money } from "./money.ts";
 import { short, whole, type Whole } from "./number.ts";
 import { Pager, pageAt } from "./pager.tsx";
-import { Panel } from "./panel.tsx";
+import { Panel, Scroll } from "./panel.tsx";
 import { Search } from "./search.tsx";
 import { ORDERS, filterOf, windowOf, type State } from "./state.ts";
 import { When } from "./when.tsx";
@@ -23,8 +23,11 @@ const orderOf = ({ order }: State): RecordOrder => ({ field: FIELDS[order], dire
 
 export function Records({ sources }: { sources: string[] }) {
   const variables = useComputed(() => {
-    const { search, cursor } = state.value;
-    const filter = { ...filterOf(state.value), ...(search ? { search } : {}) };
+    const { search, from, cursor } = state.value;
+    const own = { ...(search ? { search } : {}), ...(from ? { source: { eq: from } } : {}) };
+    const around = filterOf(state.value);
+    // Both hold: the page may be narrowed to another source than the table is.
+    const filter = around ? { ...own, and: [around] } : own;
     return {
       window: windowOf(state.value),
       timezone: timezone.value,
@@ -36,15 +39,11 @@ export function Records({ sources }: { sources: string[] }) {
   // Further pages stay as they are while calls arrive; the first one shows the new ones.
   const answer = useAnswer(RecordTableDocument, variables, { live: () => state.peek().cursor === "" });
   const { data, error, stale } = answer.value;
-  const { search, order, page, filter } = state.value;
+  const { search, from, order, page } = state.value;
   const records = data?.usage.records;
-  const chosen = filter.source ?? "";
-  const names = [...new Set([...sources, ...(chosen ? [chosen] : [])])];
+  const names = [...new Set([...sources, ...(from ? [from] : [])])];
   const few = Object.fromEntries([["", "All"], ...names.map((name) => [name, name])]) as Record<string, string>;
-  const choose = (source: string) => {
-    const { source: _, ...others } = filter;
-    show({ filter: source ? { ...others, source } : others });
-  };
+  const choose = (from: string) => show({ from });
   return (
     <Panel
       title="Calls"
@@ -53,11 +52,11 @@ export function Records({ sources }: { sources: string[] }) {
       error={error}
       tools={
         <div class="tools">
-          {names.length > 1 || chosen ? (
+          {names.length > 1 || from ? (
             names.length <= 5 ? (
-              <Choice label="Source" options={few} value={chosen} choose={choose} />
+              <Choice label="Source" options={few} value={from} choose={choose} />
             ) : (
-              <Select label="Source" options={few} value={chosen} choose={choose} />
+              <Select label="Source" options={few} value={from} choose={choose} />
             )
           ) : null}
           <Select label="Order" options={ORDERS} value={order} choose={(order) => show({ order })} />
@@ -65,7 +64,7 @@ export function Records({ sources }: { sources: string[] }) {
         </div>
       }
     >
-      <div class="scroll">
+      <Scroll label="Calls, as a table">
         <table class="rows">
           <caption class="unseen">Calls</caption>
           <thead>
@@ -112,13 +111,14 @@ export function Records({ sources }: { sources: string[] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       {records && !records.nodes.length ? (
         <p class="none-here">
-          No calls {search ? `with “${search}”` : "in this time"}.{" "}
-          {search ? (
-            <button type="button" class="link" onClick={() => show({ search: "" })}>
-              Clear the search
+          No calls {search ? `with “${search}” ` : ""}
+          {from ? `of ${from} ` : ""}in this time.{" "}
+          {search || from ? (
+            <button type="button" class="link" onClick={() => show({ search: "", from: "" })}>
+              Show all calls
             </button>
           ) : null}
         </p>

@@ -8,7 +8,7 @@ import { show, state, timezone } from "./address.ts";
 import { amount, exactAmount, height, onScale, type Metric } from "./amount.tsx";
 import { Choice } from "./choice.tsx";
 import { heights, linesOf, type Line, type Series } from "./lines.ts";
-import { Panel } from "./panel.tsx";
+import { Panel, Scroll } from "./panel.tsx";
 import { BUCKETS, CHARTS, METRICS, SPLITS } from "./state.ts";
 import { span, tick } from "./time.ts";
 
@@ -289,7 +289,7 @@ function Table({ series, lines, metric, named }: { series: Series; lines: Line[]
     <details class="as-table" onToggle={(event) => (open.value = event.currentTarget.open)}>
       <summary>As a table</summary>
       {open.value ? (
-        <div class="scroll" tabIndex={0} role="region" aria-label="The chart as a table">
+        <Scroll label="The chart as a table">
           <table>
             <thead>
               <tr>
@@ -317,7 +317,7 @@ function Table({ series, lines, metric, named }: { series: Series; lines: Line[]
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       ) : null}
     </details>
   );

@@ -44,6 +44,8 @@ export type State = {
   /** Names of the chart that alone are shown; empty: all. */
   only: string[];
   search: string;
+  /** The source of the calls in the table alone; empty: all. */
+  from: string;
   order: keyof typeof ORDERS;
   /** The page of the table of calls, and the cursor that leads to it. */
   page: number;
@@ -68,6 +70,7 @@ export const INITIAL: State = {
   filter: {},
   only: [],
   search: "",
+  from: "",
   order: "newest",
   page: 1,
   cursor: "",
@@ -79,7 +82,7 @@ export const INITIAL: State = {
 };
 
 const CHOICES = { bucket: BUCKETS, metric: METRICS, by: SPLITS, chart: CHARTS, kind: KINDS, order: ORDERS } as const;
-const TEXTS = ["timezone", "search", "cursor", "record", "talk", "talkCursor", "project"] as const;
+const TEXTS = ["timezone", "search", "from", "cursor", "record", "talk", "talkCursor", "project"] as const;
 const PAGES = ["page", "talkPage"] as const;
 
 /** What is chosen for longer than one visit. */

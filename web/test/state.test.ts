@@ -10,6 +10,7 @@ const BUSY: State = {
   filter: { agent: "PR reviewer & co", user: "" },
   only: ["a", "b=c"],
   search: "50% off?",
+  from: "chat",
   page: 3,
   cursor: "abc/+=",
 };

@@ -1,0 +1,79 @@
+"""A browser for each module, and pages that are watched: none may reach elsewhere or complain."""
+
+from collections.abc import Callable, Iterator
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+
+from tests.browser.chromium import AXE, chromium
+from tests.serving import Server
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # For a module, not longer: Playwright runs a loop in this thread, which tests that are asynchronous need, too.
+    with chromium() as running:
+        yield running
+
+
+class Watch:
+    """Notes what pages do that they should not; ``expected`` are parts of complaints that a test provokes."""
+
+    def __init__(self) -> None:
+        self.complaints: list[str] = []
+        self.hosts: set[str] = set()
+        self.expected: list[str] = []
+
+    def over(self, page: Page) -> None:
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._asked)
+        page.on("websocket", lambda socket: self.hosts.add(urlsplit(socket.url).netloc))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _asked(self, request: Request) -> None:
+        self.hosts.add(urlsplit(request.url).netloc)
+
+    @property
+    def unexpected(self) -> list[str]:
+        return [said for said in self.complaints if not any(part in said for part in self.expected)]
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A visitor in Berlin who has never been here."""
+    visitor = browser.new_context(
+        viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin", locale="en-GB", color_scheme="light"
+    )
+    visitor.add_init_script(path=AXE)
+    visitor.set_default_timeout(20_000)
+    yield visitor
+    visitor.close()
+
+
+@pytest.fixture
+def visit(context: BrowserContext, watch: Watch) -> Iterator[Open]:
+    """Opens the page of a server in a state, and in the end asserts that no page did what it should not."""
+    servers: set[str] = set()
+
+    def open_page(server: Server, **state: str) -> Page:
+        servers.add(urlsplit(server.http).netloc)
+        page = context.new_page()
+        watch.over(page)
+        page.goto(f"{server.http}/?{urlencode(state)}")
+        return page
+
+    yield open_page
+    assert watch.unexpected == []
+    assert watch.hosts <= servers
