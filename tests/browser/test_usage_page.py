@@ -80,6 +80,12 @@ def names(page: Page) -> list[str]:
     return calls(page).locator("tbody button.link").all_inner_texts()
 
 
+def accessible(page: Page) -> None:
+    page.wait_for_timeout(250)  # what fades in has another contrast until it is there
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
+
+
 def counted(page: Page, text: str) -> None:
     expect(calls(page).locator(".pager [role=status]")).to_have_text(text)
 
@@ -316,7 +322,71 @@ def test_nothing_keeps_anyone_out(
         page.close()
 
 
-def accessible(page: Page) -> None:
-    page.wait_for_timeout(250)  # what fades in has another contrast until it is there
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
+def test_the_fields_of_a_time_of_ones_own_say_what_is_shown(server: Server, visit: Open) -> None:
+    page = visit(
+        server, project=server.project(), window="2026-10-25T00:00:00+02:00/2026-10-26T00:00:00+01:00", bucket="hour"
+    )
+    expect(page.get_by_label("From", exact=True)).to_have_value("2026-10-25T00:00")
+    expect(page.get_by_label("to", exact=True)).to_have_value("2026-10-26T00:00")
+    expect(page.get_by_label("Custom")).to_be_checked()
+
+
+def test_a_time_of_ones_own(server: Server, seeded: str, visit: Open) -> None:
+    page = visit(server, project=seeded, window="7d")
+    expect(card(page, "API calls").locator(".figure")).to_have_text("60")
+    page.get_by_label("Custom").check()
+    page.get_by_label("From", exact=True).fill("2020-01-01T00:00")
+    page.get_by_label("to", exact=True).fill("2020-01-02T00:00")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(card(page, "API calls").locator(".figure")).to_have_text("0")
+    assert "window=2019-12-31T23:00:00.000Z/2020-01-01T23:00:00.000Z" in page.url
+    expect(page.get_by_text("The last call of all was")).to_be_visible()
+    page.get_by_label("to", exact=True).fill("2019-01-01T00:00")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_role("alert")).to_have_text("It has to end after it begins.")
+
+
+def test_a_field_narrows_the_page(server: Server, seeded: str, visit: Open) -> None:
+    page = visit(server, project=seeded, window="7d")
+    expect(card(page, "API calls").locator(".figure")).to_have_text("60")
+    page.get_by_label("Narrow by").select_option("model")
+    field = page.get_by_label("Only calls of this model")
+    field.press_sequentially("gpt-5-")
+    expect(page.locator("datalist option")).to_have_count(1)
+    field.fill("gpt-5")
+    field.press("Enter")
+    expect(card(page, "API calls").locator(".figure")).to_have_text("20")
+    page.get_by_role("button", name="Remove model: gpt-5").click()
+    expect(card(page, "API calls").locator(".figure")).to_have_text("60")
+
+
+def test_names_that_are_chosen_are_compared_alone(server: Server, seeded: str, visit: Open) -> None:
+    page = visit(server, project=seeded, window="7d", by="agent", chart="lines")
+    expect(page.locator("svg g.line")).to_have_count(4)
+    for name in ("Reviewer", "Translator"):
+        page.locator(".legend button", has_text=name).click()
+    expect(page.locator("svg g.line")).to_have_count(2)
+    assert page.url.count("only=") == 2
+
+
+def test_the_chart_is_a_table_too(server: Server, seeded: str, visit: Open) -> None:
+    page = visit(server, project=seeded, window="7d", bucket="day")
+    page.get_by_text("As a table").click()
+    points = server.query(TOTALS, project=seeded)["usage"]["series"]["points"]
+    cells = page.locator(".as-table tbody tr td:nth-child(2)")
+    expect(cells).to_have_text([f"${point['totals']['cost']}" for point in points])
+
+
+def test_a_day_of_25_hours_has_25_of_them(server: Server, visit: Open) -> None:
+    project = server.project()
+    twice_half_past_two = [1761438600 * 10**9, 1761442200 * 10**9]
+    for number, start in enumerate(twice_half_past_two):
+        spans = request([call(number, start_ns=start)]).SerializeToString()
+        httpx.post(f"{server.http}/v1/traces", content=spans, headers={**PROTOBUF, "x-usage-graph-project": project})
+    day = "2025-10-26T00:00:00+02:00/2025-10-27T00:00:00+01:00"
+    page = visit(server, project=project, window=day, bucket="hour", metric="calls")
+    page.get_by_text("As a table").click()
+    rows = page.locator(".as-table tbody tr")
+    expect(rows).to_have_count(25)
+    expect(rows.nth(2)).to_contain_text("26 Oct 2025 02:00–02:00")
+    assert [row.locator("td").first.inner_text() for row in rows.all()[1:5]] == ["0", "1", "1", "0"]

@@ -85,12 +85,17 @@ export function Cards({ usage }: { usage: Usage | undefined }) {
         ratio={ratio?.credits}
         usage={usage}
       >
-        {credits?.remaining != null ? `${grouped(credits.remaining)} left of this ${credits.plan?.period.toLowerCase()}` : null}
+        {credits?.remaining != null ? (
+          <>
+            <Exact short={short(credits.remaining)} exact={grouped(credits.remaining)} /> left of the{" "}
+            {credits.plan?.period.toLowerCase()}
+          </>
+        ) : null}
       </Card>
       <Card title="Additional credits" now={ofCredits(credits?.additional)} usage={usage}>
         {credits?.plan
           ? credits.additionalCost != null
-            ? `cost ${exactMoney(credits.additionalCost)}`
+            ? <>cost <Exact short={money(credits.additionalCost)} exact={exactMoney(credits.additionalCost)} /></>
             : null
           : "no plan is set"}
       </Card>

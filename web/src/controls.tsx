@@ -1,6 +1,7 @@
 // What time the page is about, by whose clock, and how the page looks.
 
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { show, state, timezone } from "./address.ts";
 import { Choice } from "./choice.tsx";
 import { PERIODS, type Period } from "./state.ts";
@@ -34,17 +35,26 @@ export function Controls({ range }: { range: Range | undefined }) {
 
 function Custom({ range }: { range: Range | undefined }) {
   const zone = timezone.value;
-  const from = useSignal(range ? localOf(range.from, zone) : "");
-  const to = useSignal(range ? localOf(range.to, zone) : "");
+  const from = useSignal("");
+  const to = useSignal("");
   const wrong = useSignal("");
+  const { window } = state.value;
+  const fixed = typeof window === "string" ? undefined : window;
+  // What is shown, to begin with; a time that moves on does not move what somebody is typing.
+  const start = fixed ?? (from.value ? undefined : range);
+  useEffect(() => {
+    if (!start) return;
+    from.value = localOf(start.from, zone);
+    to.value = localOf(start.to, zone);
+  }, [start?.from, start?.to, zone]);
   const set = (event: Event) => {
     event.preventDefault();
-    const [start, end] = [instantOf(from.value, zone), instantOf(to.value, zone)];
-    if (!start || !end) wrong.value = "Say both when it begins and when it ends.";
-    else if (start >= end) wrong.value = "It has to end after it begins.";
+    const [first, last] = [instantOf(from.value, zone), instantOf(to.value, zone)];
+    if (!first || !last) wrong.value = "Say both when it begins and when it ends.";
+    else if (first >= last) wrong.value = "It has to end after it begins.";
     else {
       wrong.value = "";
-      show({ window: { from: start, to: end } });
+      show({ window: { from: first, to: last } });
     }
   };
   return (
