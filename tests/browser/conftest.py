@@ -6,6 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
+from tests.browser.calls import send
 from tests.browser.chromium import AXE, chromium
 from tests.serving import Server
 
@@ -77,3 +78,10 @@ def visit(context: BrowserContext, watch: Watch) -> Iterator[Open]:
     yield open_page
     assert watch.unexpected == []
     assert watch.hosts <= servers
+
+
+@pytest.fixture(scope="module")
+def seeded(server: Server) -> str:
+    project = server.project()
+    send(server, project, *range(1, 61))
+    return project

@@ -1,0 +1,34 @@
+"""Where things stand on the usage page, and what stands there."""
+
+from playwright.sync_api import Locator, Page, expect
+
+
+def panel(page: Page, title: str) -> Locator:
+    return page.get_by_role("region", name=title, exact=True)
+
+
+def card(page: Page, title: str) -> Locator:
+    return page.locator(".card").filter(has=page.get_by_role("heading", name=title, exact=True))
+
+
+def exact(place: Locator) -> str:
+    """What screen readers say, and a pointer shows."""
+    return place.locator(".figure .exact").get_attribute("title") or ""
+
+
+def calls(page: Page) -> Locator:
+    return panel(page, "Calls")
+
+
+def names(page: Page) -> list[str]:
+    return calls(page).locator("tbody button.link").all_inner_texts()
+
+
+def accessible(page: Page) -> None:
+    page.wait_for_timeout(250)  # what fades in has another contrast until it is there
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
+
+
+def counted(page: Page, text: str) -> None:
+    expect(calls(page).locator(".pager [role=status]")).to_have_text(text)
