@@ -107,6 +107,10 @@ def over_a_year() -> tuple[Case, ...]:
     return tuple(case for window in (_DAY, _MONTH, _YEAR) for case in _over(window, totals=True))
 
 
+FLAT = ("totals", "by model", "top conversations", "top agents", "records, page 1", "Latency", "UsagePage")
+"""What is asked over windows of several lengths, which ``_over`` names."""
+
+
 def _over(window: timedelta, *, totals: bool = False) -> Iterator[Case]:
     if totals:
         yield _question("totals", "totals", window, kind="flat", sql="totals")
@@ -115,7 +119,8 @@ def _over(window: timedelta, *, totals: bool = False) -> Iterator[Case]:
     yield _question("top conversations", "top_conversations", window, kind="flat", sql="top_conversations", grain="1d")
     yield _question("top agents", "top_agents", window, kind="flat", sql="top_agents")
     yield _question("records, page 1", "records", window, kind="flat", sql="records", first=20)
-    yield Case(f"UsagePage {_LENGTHS[window]}", "flat", example_operations()["UsagePage"], window, {})
+    for name in ("Latency", "UsagePage"):
+        yield Case(f"{name} {_LENGTHS[window]}", "flat", example_operations()[name], window, {})
 
 
 class Asked(NamedTuple):

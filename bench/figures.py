@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median, quantiles
 from typing import Any, Literal, NamedTuple
 
+from bench.cases import FLAT
 from bench.references import SAME_SQL
 from bench.shapes import BACKFILL, HEADLINE, MIXED, OTHERS, SMALLEST
 
@@ -116,14 +117,11 @@ def _reads(part: str, reads: Json) -> Iterator[tuple[str, Figure]]:
             yield f"{part} {name}: CPU per request", Figure(at["cpu"], "ms", "cpu")
 
 
-_FLAT = ("totals", "by model", "top conversations", "top agents", "records, page 1", "UsagePage")
-
-
 def _flatness(results: Json) -> Iterator[tuple[str, Figure]]:
     """p50 over a longer window, in another zone, or of more records, of that without."""
     for part, longer, shorter in (("read", "30 d", "24 h"), ("year", "1 y", "24 h")):
         p50 = _p50(results.get(part))
-        for name in _FLAT:
+        for name in FLAT:
             long = p50.get(f"{name} {longer}") or (p50.get(name) if longer == "30 d" else None)
             if long and (short := p50.get(f"{name} {shorter}")):
                 yield f"flat: {name}, {longer} of {shorter}", Figure(long / short, "x", "ratio")

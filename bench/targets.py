@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from bench.cases import questions
+from bench.cases import FLAT, questions
 from bench.figures import Figures
 from bench.references import SAME_SQL
 from bench.shapes import HEADLINE, SHAPES, SMALLEST
@@ -60,7 +60,7 @@ _READ = (
     *(
         Target(f"flat: {name}, {longer} of 24 h", most=most)
         for longer, most in (("30 d", 2), ("1 y", 3))
-        for name in ("totals", "by model", "top conversations", "top agents", "records, page 1", "UsagePage")
+        for name in FLAT
     ),
     Target("flat: split by day in Kathmandu, of split by hour in UTC", most=2),
     *(Target(f"flat: {case.name}, many of few records", most=1.5) for case in questions()),

@@ -233,6 +233,18 @@ async def test_a_search_uses_the_trigrams(filled: str) -> None:
         assert rows_read(plan, "usage_record") <= 5
 
 
+@pytest.mark.parametrize(("search", "read"), [("Chat 37", 850), ("t", 60)])
+async def test_a_page_of_a_search_reads_few_of_the_records_that_have_the_text(
+    filled: str, search: str, read: int
+) -> None:
+    """A text of 11 labels, which 1,700 records have, and one of 30,000 labels, which all records have."""
+    async with connected(filled) as connection:
+        statement = list_page(Scope("default", START, END, Filter(search=search)), RecordOrder(), PageRequest(first=20))
+        plan = await nodes(connection, statement.sql, statement.values)
+        assert len(await connection.fetch(statement.sql, *statement.values)) == 21
+        assert rows_read(plan, "usage_record") <= read
+
+
 async def test_failed_calls_are_counted_in_rollups(filled: str) -> None:
     """By quarters of an hour at the window's ends, whatever else the filter asks of what rollups tell."""
     async with connected(filled) as connection:

@@ -19,9 +19,9 @@ _IN_RECORDS = {
 }
 """Columns of the rollups that records hold in another form."""
 
-_SEARCH_KEY = (
-    "usage_search_key(r.project, r.name, r.agent, r.conversation, r.user_id, r.request_model, r.response_model)"
-)
+LABEL_KEY = "usage_search_key(r.project, r.name, r.agent, r.conversation, r.user_id, r.request_model, r.response_model)"
+"""The key in ``usage_label`` of a record's label."""
+
 _SEARCHED_FIELDS = ("r.name", "r.agent", "r.conversation", "r.user_id", _MODEL)
 _SEPARATOR = "\x1f"
 
@@ -85,12 +85,24 @@ def conditions(filter_: Filter, parameters: Parameters, *, project: str, of_reco
 def _search_condition(search: str, parameters: Parameters, project: str) -> str:
     if not _is_storable(search):
         return "false"
-    pattern = f"{parameters.add(f'%{_literal(search)}%')}::text"
-    # As in the index: without the collation of the database only ASCII would have upper and lower case.
-    if _SEPARATOR in search:  # would match between two fields of the label
+    if (found := label_has(search, parameters)) is None:
+        pattern = _containing(search, parameters)
         return "(" + " OR ".join(f'{field} COLLATE "default" ILIKE {pattern}' for field in _SEARCHED_FIELDS) + ")"
-    found = f'l.project = {project}::text AND l.label COLLATE "default" ILIKE {pattern}'
-    return f"{_SEARCH_KEY} IN (SELECT l.key FROM usage_label AS l WHERE {found})"  # noqa: S608 (closed fragments)
+    of_project = f"l.project = {project}::text AND {found}"
+    return f"{LABEL_KEY} IN (SELECT l.key FROM usage_label AS l WHERE {of_project})"  # noqa: S608 (closed fragments)
+
+
+def label_has(search: str, parameters: Parameters) -> str | None:
+    """The condition that a label, aliased ``l``, has ``search`` in it; ``None`` where labels do not tell."""
+    # A separator would match between two fields of the label.
+    if not _is_storable(search) or _SEPARATOR in search:
+        return None
+    # As in the index: without the collation of the database only ASCII would have upper and lower case.
+    return f'l.label COLLATE "default" ILIKE {_containing(search, parameters)}'
+
+
+def _containing(search: str, parameters: Parameters) -> str:
+    return f"{parameters.add(f'%{_literal(search)}%')}::text"
 
 
 def matching_prefix(column: str, prefix: str, parameters: Parameters) -> str | None:
@@ -105,8 +117,8 @@ def containing(columns: Sequence[str], search: str, parameters: Parameters) -> s
     """The condition that one of ``columns`` has ``search`` somewhere in it, whatever the letter case."""
     if not _is_storable(search):
         return "false"
-    pattern = parameters.add(f"%{_literal(search)}%")
-    return "(" + " OR ".join(f'{column} COLLATE "default" ILIKE {pattern}::text' for column in columns) + ")"
+    pattern = _containing(search, parameters)
+    return "(" + " OR ".join(f'{column} COLLATE "default" ILIKE {pattern}' for column in columns) + ")"
 
 
 def _literal(text: str) -> str:

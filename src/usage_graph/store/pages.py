@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from usage_graph.question import Direction, PageRequest, RecordField, RecordKey, RecordOrder, Scope
-from usage_graph.store.conditions import Parameters, conditions
+from usage_graph.store.conditions import Parameters
 from usage_graph.store.keyset import Page, cut, standing
+from usage_graph.store.searching import FirstRecords
 from usage_graph.store.sql import query
 from usage_graph.usage import EPOCH, UsageRecord
 
@@ -34,7 +35,7 @@ def list_page(scope: Scope, order: RecordOrder, request: PageRequest) -> Page:
         request.first, request.last, ascending=order.direction is Direction.ASC
     )
     project = parameters.add(scope.project)
-    met = conditions(scope.filter, parameters, project=project, of_records=True)
+    records = FirstRecords(scope.filter, parameters, project=project)
     by_time = order.field is RecordField.STARTED_AT
 
     def where(*sides: _Side) -> str:
@@ -50,29 +51,30 @@ def list_page(scope: Scope, order: RecordOrder, request: PageRequest) -> Page:
             f"r.started_at >= {parameters.add(start)}::timestamptz",
             f"r.started_at < {parameters.add(end)}::timestamptz",
         ]
-        return " AND ".join([*within, *met, *(_standing(order, side, parameters) for side in sides)])
+        return " AND ".join([*within, *(_standing(order, side, parameters) for side in sides)])
 
-    value = _VALUE[order.field]
     # Is there anything on the far side of the cursor that the page starts from?
     from_ = request.before if backwards else request.after
     beyond = "false"
     if from_ is not None:
         # Asked for the nearest, not for any: EXISTS alone may read half the table from its wrong end.
-        nearest = f"ORDER BY {_by_time(not ascending)}" if by_time else ""
         outside = where(_Side(from_, later=backwards, inclusive=True))
-        found = f"SELECT true FROM usage_record AS r WHERE {outside} {nearest} LIMIT 1"  # noqa: S608 (closed fragments)
-        beyond = f"coalesce(({found}), false)"
-    keys = ((request.after, True), (request.before, False))
+        nearest = records.first(outside, _by_time(not ascending), "1") if by_time else records.any(outside)
+        beyond = f"coalesce((SELECT true FROM {nearest} AS r), false)"  # noqa: S608 (closed fragments)
+    value = _VALUE[order.field]
+    inside = where(*(_Side(key, later) for key, later in ((request.after, True), (request.before, False)) if key))
+    more = parameters.add(limit + 1)
+    if by_time:
+        page = records.first(inside, _by_time(ascending), more)
+    else:
+        page = records.ordered(inside, f"{value} {way}, r.id {way}", more)
     return Page(
         sql=query("list_records").format(
             beyond=beyond,
             columns=COLUMNS,
             value=value,
-            where=where(*(_Side(key, later) for key, later in keys if key is not None)),
-            # Without the nulls clause the primary key serves the order; no other field is indexed.
-            order=_by_time(ascending) if by_time else f"{value} {way}, r.id {way}",
+            page=page,
             page_order=f"page.value {way}, page.id {way}",
-            limit=parameters.add(limit + 1),
         ),
         values=parameters.values,
         backwards=backwards,
@@ -90,6 +92,7 @@ class _Side(NamedTuple):
 
 
 def _by_time(ascending: bool) -> str:
+    # Without a nulls clause the primary key serves the order; no other field is indexed.
     return "r.started_at, r.id" if ascending else "r.started_at DESC, r.id DESC"
 
 

@@ -40,9 +40,6 @@ SELECT beyond.found AS beyond, page.*
 FROM (SELECT false AS found) AS beyond
 LEFT JOIN LATERAL (
     SELECT r.project, r.started_at, r.id, r.trace_id, r.span_id, r.duration_us, r.failed, r.error_type, r.source, r.operation, r.name, r.agent, r.conversation, r.user_id, r.channel, r.service, r.environment, r.provider, r.request_model, r.response_model, r.input_tokens, r.output_tokens, r.cache_read_tokens, r.cache_write_tokens, r.reasoning_tokens, r.cost_nano, r.cost_reported, r.credits_nano, r.cache_write_1h_tokens, r.input_cost_nano, r.cache_read_cost_nano, r.cache_write_cost_nano, r.output_cost_nano, r.service_tier, r.suspect, r.first_token_us, r.credits_reported, r.turn, r.attributes, r.started_at AS value
-    FROM usage_record AS r
-    WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
-    ORDER BY r.started_at DESC, r.id DESC
-    LIMIT $4
+    FROM (SELECT r.* FROM usage_record AS r WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz AND true ORDER BY r.started_at DESC, r.id DESC LIMIT $4) AS r
 ) AS page ON true
 ORDER BY page.value DESC NULLS LAST, page.id DESC NULLS LAST

@@ -1616,6 +1616,13 @@ BEGIN
     END LOOP;
 END $procedure$
 
+-- function usage_finds_by_label
+CREATE OR REPLACE FUNCTION usage_finds_by_label()
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN false
+
 -- function usage_first_stretch
 CREATE OR REPLACE FUNCTION usage_first_stretch(wanted text, since timestamp with time zone, until timestamp with time zone)
  RETURNS timestamp with time zone

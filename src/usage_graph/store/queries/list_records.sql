@@ -3,9 +3,6 @@ SELECT beyond.found AS beyond, page.*
 FROM (SELECT {beyond} AS found) AS beyond
 LEFT JOIN LATERAL (
     SELECT {columns}, {value} AS value
-    FROM usage_record AS r
-    WHERE {where}
-    ORDER BY {order}
-    LIMIT {limit}
+    FROM {page} AS r
 ) AS page ON true
 ORDER BY {page_order}
