@@ -1,9 +1,9 @@
 // What the server said last to what the page shows now.
 
-import { effect, signal, useComputed, type ReadonlySignal } from "@preact/signals";
+import { effect, signal, untracked, useComputed, type ReadonlySignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { state } from "./address.ts";
-import { Refused, ask } from "./ask.ts";
+import { Refused, ask, tries } from "./ask.ts";
 import type { TypedDocumentString } from "./generated.ts";
 import { key, refused } from "./key.ts";
 import { changes } from "./live.ts";
@@ -17,6 +17,8 @@ export type Answer<Result> = {
 };
 
 const KEYS_MATTER = new Set(["UNAUTHENTICATED", "FORBIDDEN"]);
+/** Seconds: the longest pause before what is away is asked again. */
+const LATEST = 60;
 
 /**
  * Asks `document` with `variables` when they change, when calls came (unless `live` is false), and when the key or the
@@ -27,54 +29,103 @@ export function useAnswer<Result, Variables>(
   variables: ReadonlySignal<Variables | null>,
   { live = true }: { live?: boolean | (() => boolean) } = {},
 ): ReadonlySignal<Answer<Result>> {
-  const answer = useMemo(() => signal<Answer<Result>>({ data: undefined, error: undefined, stale: true }), []);
+  const asking = useMemo(() => new Asking(document, variables), []);
   // A signal of texts: equal questions are one.
   const question = useComputed(() => JSON.stringify([variables.value, state.value.project, key.value]));
   useEffect(() => {
-    let current: AbortController | undefined;
-    let asked = "";
-    let timer: ReturnType<typeof setTimeout> | undefined;
-
-    const run = async () => {
-      clearTimeout(timer);
-      current?.abort();
-      const controller = (current = new AbortController());
-      const now = variables.peek();
-      if (now === null) {
-        answer.value = { data: undefined, error: undefined, stale: false };
-        return;
-      }
-      if (asked !== question.peek()) answer.value = { ...answer.peek(), stale: true };
-      asked = question.peek();
-      try {
-        const data = await ask(document, now, { project: state.peek().project, signal: controller.signal });
-        if (controller.signal.aborted) return;
-        answer.value = { data, error: undefined, stale: false };
-        refused.value = "";
-      } catch (error) {
-        if (controller.signal.aborted) return;
-        const found = error instanceof Refused ? error : new Refused(String(error), "INTERNAL");
-        answer.value = { ...answer.peek(), error: found };
-        if (KEYS_MATTER.has(found.code)) refused.value = found.message;
-        else if (found.retryAfter !== undefined) timer = setTimeout(run, found.retryAfter * 1000);
-      }
-    };
-    const stopAsking = effect(() => {
-      question.value;
-      void run();
-    });
-    let first = true;
-    const stopLive = effect(() => {
-      changes.value;
-      if (!first && (typeof live === "function" ? live() : live)) void run();
-      first = false;
-    });
+    const stop = [
+      effect(() => {
+        const now = question.value;
+        untracked(() => void asking.ask(now));
+      }),
+      later(changes, () => (typeof live === "function" ? live() : live) && asking.refresh()),
+      later(tries, () => asking.answer.peek().error && void asking.ask(question.peek())),
+    ];
     return () => {
-      stopAsking();
-      stopLive();
-      clearTimeout(timer);
-      current?.abort();
+      for (const end of stop) end();
+      asking.stop();
     };
   }, []);
-  return answer;
+  return asking.answer;
+}
+
+/** Runs `then` when `found` changes, not before. */
+function later(found: ReadonlySignal<unknown>, then: () => unknown): () => void {
+  const now = found.peek();
+  return effect(() => {
+    if (found.value !== now) untracked(then);
+  });
+}
+
+class Asking<Result, Variables> {
+  readonly answer = signal<Answer<Result>>({ data: undefined, error: undefined, stale: true });
+  readonly #document: TypedDocumentString<Result, Variables>;
+  readonly #variables: ReadonlySignal<Variables | null>;
+  #question = "";
+  #current: AbortController | undefined;
+  /** Set while it is to be asked again by itself. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #failed = 0;
+  /** Whether calls came while an answer was under way. */
+  #due = false;
+
+  constructor(document: TypedDocumentString<Result, Variables>, variables: ReadonlySignal<Variables | null>) {
+    this.#document = document;
+    this.#variables = variables;
+  }
+
+  async ask(question: string): Promise<void> {
+    this.stop();
+    const variables = this.#variables.peek();
+    if (question !== this.#question) this.#failed = 0;
+    if (variables === null) {
+      this.answer.value = { data: undefined, error: undefined, stale: false };
+      this.#question = question;
+      return;
+    }
+    if (question !== this.#question) this.answer.value = { ...this.answer.peek(), stale: true };
+    this.#question = question;
+    const controller = (this.#current = new AbortController());
+    const wasRefused = refused.peek() !== undefined;
+    try {
+      const data = await ask(this.#document, variables, { project: state.peek().project, signal: controller.signal });
+      if (controller.signal.aborted) return;
+      this.answer.value = { data, error: undefined, stale: false };
+      this.#failed = 0;
+      // One that was asked before the key was refused says nothing of the key.
+      if (wasRefused) refused.value = undefined;
+    } catch (error) {
+      if (controller.signal.aborted) return;
+      this.#fail(error instanceof Refused ? error : new Refused(String(error), "INTERNAL"));
+    }
+    this.#current = undefined;
+    if (this.#due) this.refresh();
+  }
+
+  #fail(error: Refused): void {
+    this.answer.value = { ...this.answer.peek(), error };
+    if (KEYS_MATTER.has(error.code)) refused.value = error;
+    else if (error.retryAfter !== undefined) {
+      const pause = error.code === "RATE_LIMITED" ? error.retryAfter : Math.min(LATEST, error.retryAfter * 2 ** this.#failed);
+      this.#failed += 1;
+      this.#timer = setTimeout(() => this.ask(this.#question), pause * 1000);
+    }
+  }
+
+  /**
+   * Calls came. An answer that is under way is waited for: where answers take longer than calls keep away there would
+   * never be any. And who was told to wait waits.
+   */
+  refresh(): void {
+    if (this.#current) this.#due = true;
+    else if (this.#timer === undefined) void this.ask(this.#question);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#current?.abort();
+    this.#current = undefined;
+    this.#due = false;
+  }
 }

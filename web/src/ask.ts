@@ -1,5 +1,6 @@
 // Asks the server one operation over HTTP.
 
+import { signal } from "@preact/signals";
 import type { TypedDocumentString } from "./generated.ts";
 import { headers } from "./key.ts";
 
@@ -19,8 +20,17 @@ export class Refused extends Error {
   }
 }
 
+/** How often somebody wanted what could not be answered to be asked again. */
+export const tries = signal(0);
+export const tryAgain = () => void (tries.value += 1);
+
 /** Where the API is: beside the page, also below a prefix of a proxy. */
 export const API = new URL("graphql", document.baseURI);
+
+/** Milliseconds after which nobody waits any longer; the server itself gives up long before. */
+const PATIENCE = 90_000;
+/** Seconds until what is only away for a while is asked again, at first. */
+const SOON = 3;
 
 export async function ask<Result, Variables>(
   asked: TypedDocumentString<Result, Variables>,
@@ -33,16 +43,35 @@ export async function ask<Result, Variables>(
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json", ...headers(project) },
       body: JSON.stringify({ query: asked.toString(), variables }),
-      signal,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]),
     });
   } catch (error) {
     if (signal.aborted) throw error;
-    throw new Refused("The server does not answer. It is asked again until it does.", "UNREACHABLE", 3);
+    throw new Refused("The server does not answer. It is asked again until it does.", "UNREACHABLE", SOON);
   }
   const answer = (await response.json().catch(() => ({}))) as Answer<Result>;
-  const failure = answer.errors?.[0];
   // Part of an answer is better than none: what is missing is null, and shown as unknown.
   if (answer.data) return answer.data;
-  if (failure) throw new Refused(failure.message, failure.extensions?.code ?? "INTERNAL", answer.extensions?.cost?.retryAfter);
-  throw new Refused(`The server answers with status ${response.status}. It is asked again.`, "UNREACHABLE", 5);
+  throw refusal(response, answer);
+}
+
+function refusal(response: Response, answer: Answer<unknown>): Refused {
+  const { status } = response;
+  const failure = answer.errors?.[0];
+  const pause = answer.extensions?.cost?.retryAfter ?? pauseOf(response);
+  if (failure) {
+    const code = failure.extensions?.code ?? "INTERNAL";
+    return new Refused(failure.message, code, code === "UNAVAILABLE" ? SOON : pause);
+  }
+  // Whoever stands between page and server says it without GraphQL.
+  if (status === 429) return new Refused("Too much was asked in a short time.", "RATE_LIMITED", pause ?? SOON);
+  if (status === 401) return new Refused("The server wants a key.", "UNAUTHENTICATED");
+  if (status >= 500) return new Refused(`The server has a problem (status ${status}). It is asked again.`, "UNREACHABLE", pause ?? SOON);
+  return new Refused(`Something else than the server answers here (status ${status}), maybe a proxy that wants you to sign in.`, "ELSEWHERE");
+}
+
+/** Seconds, as `Retry-After` says them. */
+function pauseOf({ headers }: Response): number | undefined {
+  const said = headers.get("retry-after");
+  return said !== null && /^\d+$/.test(said) ? Number(said) : undefined;
 }

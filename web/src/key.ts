@@ -1,16 +1,16 @@
 // The key that the server wants to see, if it does: kept for this tab, until it is closed.
 
 import { signal } from "@preact/signals";
+import type { Refused } from "./ask.ts";
 
 const NAME = "usage-graph.key";
 
 export const key = signal(read());
-/** Whether the server refused what was asked, for want of a key or a better one. */
-export const refused = signal("");
+/** How the server refused what was asked last, for want of a key or a better one; it is lifted by an answer. */
+export const refused = signal<Refused | undefined>(undefined);
 
 export function enter(value: string): void {
   key.value = value.trim();
-  refused.value = "";
   try {
     sessionStorage.setItem(NAME, key.value);
   } catch {
