@@ -1,6 +1,6 @@
 // The address of the page, and what was chosen last: the one place where state is read and changed.
 
-import { computed, effect, signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { INITIAL, REMEMBERED, parse, serialise, type State } from "./state.ts";
 
 const MEMORY = "usage-graph.chosen";
@@ -10,34 +10,56 @@ export const state = signal<State>(parse(location.search, remembered()));
 /** The zone whose days and hours the page shows. */
 export const timezone = computed(() => state.value.timezone || Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
 
-/** Pages of tables are of one list only: whatever makes another one goes back to the first page. */
-const FIRST_PAGE = { page: 1, cursor: "", talkPage: 1, talkCursor: "" } satisfies Partial<State>;
-const LISTS: (keyof State)[] = ["window", "timezone", "filter", "search", "from", "order", "talk", "project"];
+/** Pages of a table are of one list only: whatever makes another one goes back to the first page. */
+const BOTH: (keyof State)[] = ["window", "timezone", "filter", "project"];
+const LISTS: [(keyof State)[], Partial<State>][] = [
+  [[...BOTH, "search", "from", "order"], { page: 1, cursor: "" }],
+  [[...BOTH, "talk", "talkOrder"], { talkPage: 1, talkCursor: "" }],
+];
+
+/** The state that `change` leads to from `now`. */
+export function changed(now: State, change: Partial<State>): State {
+  const has = (names: (keyof State)[]) => names.some((name) => name in change);
+  const restart = LISTS.filter(([names]) => has(names)).map(([, first]) => first);
+  const lines = has(["by", "filter", "window"]) ? { only: [] } : {};
+  return Object.assign({}, now, ...restart, lines, change) as State;
+}
 
 /** Change what is shown. `replace` keeps the browser's history as it is, for what changes while one types. */
 export function show(change: Partial<State>, { replace = false } = {}): void {
-  const restart = LISTS.some((name) => name in change) ? FIRST_PAGE : {};
-  const lines = ["by", "filter", "window"].some((name) => name in change) ? { only: [] } : {};
-  state.value = { ...state.value, ...restart, ...lines, ...change };
+  state.value = changed(state.value, change);
+  remember(change);
   const address = `?${serialise(state.value)}`;
   if (address === location.search) return;
   history[replace ? "replaceState" : "pushState"](null, "", address);
 }
 
 addEventListener("popstate", () => (state.value = parse(location.search, remembered())));
-effect(() => {
-  const chosen = Object.fromEntries(REMEMBERED.map((name) => [name, state.value[name]]));
-  keep(MEMORY, JSON.stringify(chosen));
-});
 history.replaceState(null, "", `?${serialise(state.peek())}`);
+
+/** What was chosen, not what somebody else's address said. */
+function remember(change: Partial<State>): void {
+  const names = REMEMBERED.filter((name) => name in change);
+  if (!names.length) return;
+  const chosen = Object.fromEntries(names.map((name) => [name, change[name]]));
+  keep(MEMORY, JSON.stringify({ ...recall(), ...chosen }));
+}
 
 function remembered(): State {
   try {
-    const chosen = JSON.parse(localStorage.getItem(MEMORY) ?? "{}") as Partial<State>;
     // Through the same checks as an address: an older page may have written what this one does not know.
-    return parse(serialise({ ...INITIAL, ...chosen, filter: {}, only: [] }));
+    return parse(serialise({ ...INITIAL, ...recall(), filter: {}, only: [] }));
   } catch {
     return INITIAL;
+  }
+}
+
+function recall(): Partial<State> {
+  try {
+    const found: unknown = JSON.parse(localStorage.getItem(MEMORY) ?? "{}");
+    return typeof found === "object" && found !== null ? found : {};
+  } catch {
+    return {};
   }
 }
 

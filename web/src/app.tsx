@@ -8,6 +8,7 @@ import { useAnswer } from "./answer.ts";
 import { Cards } from "./cards.tsx";
 import { Consumers } from "./consumers.tsx";
 import { Controls } from "./controls.tsx";
+import { ConversationDetail } from "./conversation.tsx";
 import { Conversations } from "./conversations.tsx";
 import { Door } from "./door.tsx";
 import { Empty } from "./empty.tsx";
@@ -17,11 +18,12 @@ import { refused } from "./key.ts";
 import { listening } from "./live.ts";
 import { Narrowing } from "./narrowing.tsx";
 import { Problem } from "./panel.tsx";
-import { Detail } from "./record.tsx";
+import { RecordDetail } from "./record.tsx";
 import { Records } from "./records.tsx";
 import { SeriesPanel } from "./series.tsx";
 import { Shares } from "./shares.tsx";
 import { dimensionOf, filterOf, kindOf, metricOf, windowOf } from "./state.ts";
+import { Tip } from "./tip.tsx";
 import { When } from "./when.tsx";
 
 export function App() {
@@ -85,7 +87,9 @@ export function App() {
           </>
         )}
       </main>
-      <Detail />
+      <RecordDetail />
+      <ConversationDetail />
+      <Tip />
     </>
   );
 }

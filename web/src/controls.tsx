@@ -1,6 +1,7 @@
 // What time the page is about, by whose clock, and how the page looks.
 
-import { useSignal } from "@preact/signals";
+import { useSignal, type Signal } from "@preact/signals";
+import type { TargetedEvent } from "preact";
 import { useEffect } from "preact/hooks";
 import { show, state, timezone } from "./address.ts";
 import { Choice } from "./choice.tsx";
@@ -11,9 +12,14 @@ import { instantOf, localOf, minuteOf } from "./time.ts";
 type Range = { from: string; to: string };
 
 export function Controls({ range }: { range: Range | undefined }) {
-  const { window } = state.value;
+  const { window, numbers } = state.value;
   const custom = useSignal(typeof window !== "string");
   const chosen = custom.value || typeof window !== "string" ? "custom" : window;
+  const shown = typeof window === "string" ? window : `${window.from}/${window.to}`;
+  // Another time came, by the browser's back for one: the fields are no longer what is chosen.
+  useEffect(() => {
+    custom.value = false;
+  }, [shown]);
   const choose = (value: Period | "custom") => {
     custom.value = value === "custom";
     if (value !== "custom") show({ window: value });
@@ -24,7 +30,14 @@ export function Controls({ range }: { range: Range | undefined }) {
       {chosen === "custom" ? <Custom range={range} /> : null}
       <Zone />
       <button type="button" class="theme" aria-pressed={dark.value} onClick={turn}>
-        {dark.value ? "Light" : "Dark"}
+        Dark
+      </button>
+      <button
+        type="button"
+        aria-pressed={numbers === "exact"}
+        onClick={() => show({ numbers: numbers === "exact" ? "short" : "exact" })}
+      >
+        Exact numbers
       </button>
       <p class="range" role="status">
         {range ? `${minuteOf(range.from, timezone.value)} – ${minuteOf(range.to, timezone.value)}` : " "}
@@ -47,6 +60,10 @@ function Custom({ range }: { range: Range | undefined }) {
     from.value = localOf(start.from, zone);
     to.value = localOf(start.to, zone);
   }, [start?.from, start?.to, zone]);
+  const typing = (field: Signal<string>) => (event: TargetedEvent<HTMLInputElement>) => {
+    field.value = event.currentTarget.value;
+    wrong.value = "";
+  };
   const set = (event: Event) => {
     event.preventDefault();
     const [first, last] = [instantOf(from.value, zone), instantOf(to.value, zone)];
@@ -60,10 +77,10 @@ function Custom({ range }: { range: Range | undefined }) {
   return (
     <form class="custom" onSubmit={set}>
       <label>
-        From <input type="datetime-local" value={from.value} onInput={(event) => (from.value = event.currentTarget.value)} />
+        From <input type="datetime-local" value={from.value} onInput={typing(from)} />
       </label>
       <label>
-        to <input type="datetime-local" value={to.value} onInput={(event) => (to.value = event.currentTarget.value)} />
+        to <input type="datetime-local" value={to.value} onInput={typing(to)} />
       </label>
       <button>Show</button>
       {wrong.value ? (

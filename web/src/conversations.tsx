@@ -4,15 +4,22 @@ import { useComputed } from "@preact/signals";
 import { show, state, timezone } from "./address.ts";
 import { Amount } from "./amount.tsx";
 import { useAnswer } from "./answer.ts";
-import { Unknown } from "./exact.tsx";
-import { ConversationTableDocument } from "./generated.ts";
+import { titleOf } from "./conversation.tsx";
+import { Exact, Unknown } from "./exact.tsx";
+import { ConversationTableDocument, type ConversationTableQuery } from "./generated.ts";
 import { Narrow } from "./narrow.tsx";
-import { whole } from "./number.ts";
-import { Pager, pageAt } from "./pager.tsx";
+import { short, whole } from "./number.ts";
+import { conversationOrder } from "./order.ts";
+import { Pager, lacking, pageAt } from "./pager.tsx";
 import { Panel, Scroll } from "./panel.tsx";
+import { toCalls } from "./records.tsx";
 import { Search } from "./search.tsx";
-import { filterOf, windowOf } from "./state.ts";
+import { Sorted } from "./sorted.tsx";
+import { filterOf, windowOf, type Narrowed, type State } from "./state.ts";
+import { Waiting } from "./waiting.tsx";
 import { When } from "./when.tsx";
+
+type Row = ConversationTableQuery["usage"]["conversations"]["nodes"][number];
 
 export function Conversations() {
   const variables = useComputed(() => ({
@@ -20,12 +27,13 @@ export function Conversations() {
     timezone: timezone.value,
     filter: filterOf(state.value),
     search: state.value.talk || null,
+    orderBy: conversationOrder(state.value.talkOrder),
     ...pageAt(state.value.talkCursor),
   }));
   const answer = useAnswer(ConversationTableDocument, variables, { live: () => state.peek().talkCursor === "" });
   const { data, error, stale } = answer.value;
   const { talk, talkPage } = state.value;
-  const found = data?.usage.conversations;
+  const list = data?.usage.conversations;
   return (
     <Panel
       title="Conversations"
@@ -34,67 +42,93 @@ export function Conversations() {
       error={error}
       tools={
         <div class="tools">
-          <Search label="Search conversations" value={talk} search={(talk) => show({ talk }, { replace: true })} />
+          <Search label="Search conversations" value={talk} search={(talk, replace) => show({ talk }, { replace })} />
         </div>
       }
     >
       <Scroll label="Conversations, as a table">
         <table class="rows">
           <caption class="unseen">Conversations</caption>
-          <thead>
-            <tr>
-              <th scope="col">Conversation</th>
-              <th scope="col">Agent</th>
-              <th scope="col">User</th>
-              <th scope="col">Channel</th>
-              <th scope="col" class="right">Turns</th>
-              <th scope="col" class="right">Credits</th>
-              <th scope="col" class="right">Tokens</th>
-              <th scope="col" class="right">Cost</th>
-              <th scope="col" class="right">Last active</th>
-            </tr>
-          </thead>
+          <Head />
           <tbody>
-            {(found?.nodes ?? []).map((row) => (
-              <tr key={row.id}>
-                <th scope="row">
-                  <Narrow
-                    by="conversation"
-                    value={row.conversation}
-                    text={row.title ?? (row.user ? `Conversation with ${row.user}` : row.conversation)}
-                  />
-                </th>
-                <td>{row.agent === null ? <Unknown why="none" /> : <Narrow by="agent" value={row.agent} text={row.agent} />}</td>
-                <td>{row.user === null ? <Unknown why="none" /> : <Narrow by="user" value={row.user} text={row.user} />}</td>
-                <td>{row.channel ?? <Unknown why="none" />}</td>
-                <td class="right">{whole(row.turns)}</td>
-                <td class="right">
-                  <Amount totals={row.totals} metric="credits" />
-                </td>
-                <td class="right">
-                  <Amount totals={row.totals} metric="tokens" />
-                </td>
-                <td class="right">
-                  <Amount totals={row.totals} metric="cost" />
-                </td>
-                <td class="right">
-                  <When instant={row.lastActiveAt} />
-                </td>
-              </tr>
+            {(list?.nodes ?? []).map((row) => (
+              <Conversation key={row.id} row={row} />
             ))}
+            <Waiting rows={lacking(list)} columns={10} />
           </tbody>
         </table>
       </Scroll>
-      {found && !found.nodes.length ? <p class="none-here">No conversations {talk ? `with “${talk}”` : "in this time"}.</p> : null}
+      {list && !list.nodes.length ? (
+        <p class="none-here">
+          No conversations {talk ? `with “${talk}” ` : ""}in this time.{" "}
+          {talk ? (
+            <button type="button" class="link" onClick={() => show({ talk: "" })}>
+              Show all conversations
+            </button>
+          ) : null}
+        </p>
+      ) : null}
       <Pager
         what="conversations"
         page={talkPage}
-        total={found?.totalCount}
-        shown={found?.nodes.length ?? 0}
-        info={found?.pageInfo}
+        list={list}
         stale={stale}
         go={(talkPage, talkCursor) => show({ talkPage, talkCursor })}
       />
     </Panel>
+  );
+}
+
+function Head() {
+  const by = { order: state.value.talkOrder, sort: (talkOrder: State["talkOrder"]) => show({ talkOrder }) };
+  return (
+    <thead>
+      <tr>
+        <Sorted column="title" name="Conversation" text {...by} />
+        <Sorted column="agent" name="Agent" text {...by} />
+        <Sorted column="user" name="User" text {...by} />
+        <Sorted column="channel" name="Channel" text {...by} />
+        <Sorted column="turns" name="Turns" {...by} />
+        <Sorted column="calls" name="Calls" {...by} />
+        <Sorted column="credits" name="Credits" {...by} />
+        <Sorted column="tokens" name="Tokens" {...by} />
+        <Sorted column="cost" name="Cost" {...by} />
+        <Sorted column="active" name="Last active" {...by} />
+      </tr>
+    </thead>
+  );
+}
+
+function Conversation({ row }: { row: Row }) {
+  return (
+    <tr>
+      <th scope="row">
+        <button type="button" class="link" onClick={() => show({ about: row.id, record: "" })}>
+          {titleOf(row)}
+        </button>
+      </th>
+      {(["agent", "user", "channel"] as const).map((by: Narrowed & keyof Row) => (
+        <td key={by} class="model">
+          {row[by] === null ? <Unknown why="none" /> : <Narrow by={by} value={row[by]} text={row[by]} />}
+        </td>
+      ))}
+      <td class="right">
+        <Exact short={short(row.turns)} exact={whole(row.turns)} />
+      </td>
+      <td class="right">
+        <Narrow by="conversation" value={row.conversation} text={titleOf(row)} then={toCalls}>
+          <Amount totals={row.totals} metric="calls" />
+          <span class="unseen"> calls: show them</span>
+        </Narrow>
+      </td>
+      {(["credits", "tokens", "cost"] as const).map((metric) => (
+        <td key={metric} class="right">
+          <Amount totals={row.totals} metric={metric} />
+        </td>
+      ))}
+      <td class="right">
+        <When instant={row.lastActiveAt} />
+      </td>
+    </tr>
   );
 }

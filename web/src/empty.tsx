@@ -2,13 +2,14 @@
 
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
+import { API } from "./ask.ts";
 import { Choice } from "./choice.tsx";
 import { WAYS, steps, type Way } from "./ways.ts";
 
 export function Empty() {
   const way = useSignal<Way>("curl");
   const copied = useSignal("");
-  const text = useMemo(() => steps(way.value, location.origin), [way.value]);
+  const text = useMemo(() => steps(way.value, new URL(".", API).href.slice(0, -1)), [way.value]);
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);

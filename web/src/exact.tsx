@@ -1,7 +1,10 @@
-// A short value with the exact one at hand: shown where one points at it, and what screen readers say.
+// A short value with the exact one at hand: shown where one points at it or taps it, in its place where somebody wants
+// exact numbers, and what screen readers say.
+
+import { state } from "./address.ts";
 
 export function Exact({ short, exact }: { short: string; exact: string }) {
-  if (short === exact) return <span class="number">{short}</span>;
+  if (short === exact || state.value.numbers === "exact") return <span class="number">{exact}</span>;
   return (
     <span class="number exact" title={exact}>
       <span aria-hidden="true">{short}</span>

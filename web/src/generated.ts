@@ -279,6 +279,16 @@ export type ChangesSubscriptionVariables = Exact<{
 
 export type ChangesSubscription = { usageUpdated: { totals: { calls: number | string } } };
 
+export type ConversationDetailQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type ConversationDetailQuery = { node:
+    | { id: string, conversation: string, title: string | null, agent: string | null, channel: string | null, user: string | null, startedAt: string, lastActiveAt: string, turns: number | string, models: Array<string>, totals: { calls: number | string, failedCalls: number | string, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, credits: string, cost: string | null, unpricedCalls: number | string, avgDurationMs: number | null } }
+    | Record<PropertyKey, never>
+   | null };
+
 export type ConversationTableQueryVariables = Exact<{
   window: WindowInput;
   timezone: string;
@@ -348,7 +358,7 @@ export type RecordTableQueryVariables = Exact<{
 }>;
 
 
-export type RecordTableQuery = { usage: { records: { totalCount: number | string, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null }, nodes: Array<{ id: string, source: string, name: string | null, agent: string | null, requestModel: string | null, responseModel: string | null, inputTokens: number | string | null, outputTokens: number | string | null, cost: string | null, costStatus: CostStatus, credits: string, status: CallStatus, errorType: string | null, durationMs: number, startedAt: string }> } } };
+export type RecordTableQuery = { usage: { records: { totalCount: number | string, pageInfo: { hasNextPage: boolean, hasPreviousPage: boolean, startCursor: string | null, endCursor: string | null }, nodes: Array<{ id: string, source: string, name: string | null, agent: string | null, requestModel: string | null, responseModel: string | null, inputTokens: number | string | null, outputTokens: number | string | null, totalTokens: number | string | null, cost: string | null, costStatus: CostStatus, credits: string, status: CallStatus, errorType: string | null, durationMs: number, startedAt: string }> } } };
 
 export type FilterValuesQueryVariables = Exact<{
   window?: WindowInput;
@@ -467,6 +477,35 @@ export const ChangesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ChangesSubscription, ChangesSubscriptionVariables>;
+export const ConversationDetailDocument = new TypedDocumentString(`
+    query ConversationDetail($id: ID!) {
+  node(id: $id) {
+    ... on Conversation {
+      id
+      conversation
+      title
+      agent
+      channel
+      user
+      startedAt
+      lastActiveAt
+      turns
+      models
+      totals {
+        calls
+        failedCalls
+        inputTokens
+        outputTokens
+        totalTokens
+        credits
+        cost
+        unpricedCalls
+        avgDurationMs
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ConversationDetailQuery, ConversationDetailQueryVariables>;
 export const ConversationTableDocument = new TypedDocumentString(`
     query ConversationTable($window: WindowInput!, $timezone: TimeZone!, $filter: UsageFilter, $search: String, $orderBy: ConversationOrder, $first: Int, $after: String, $last: Int, $before: String) {
   usage(window: $window, timezone: $timezone, filter: $filter) {
@@ -778,6 +817,7 @@ export const RecordTableDocument = new TypedDocumentString(`
         responseModel
         inputTokens
         outputTokens
+        totalTokens
         cost
         costStatus
         credits

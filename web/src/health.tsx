@@ -112,7 +112,7 @@ function Times({ totals, children }: { totals: Totals; children: preact.Componen
           {time === null ? <Unknown /> : <Exact short={duration(time)} exact={exactDuration(time)} />}
         </td>
       ))}
-      <td class="right">{tokensPerSecond === null ? <Unknown /> : tokensPerSecond.toFixed(1)}</td>
+      <td class="right">{tokensPerSecond === null ? <Unknown /> : <Exact short={tokensPerSecond.toFixed(1)} exact={String(tokensPerSecond)} />}</td>
     </tr>
   );
 }

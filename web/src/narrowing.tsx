@@ -1,7 +1,7 @@
 // What the page is narrowed by, each with a way out, and a field that narrows it further.
 
 import { useComputed, useSignal } from "@preact/signals";
-import { useId } from "preact/hooks";
+import { useId, useRef } from "preact/hooks";
 import { show, state, timezone } from "./address.ts";
 import { useAnswer } from "./answer.ts";
 import { FilterValuesDocument, type UsageDimension } from "./generated.ts";
@@ -36,11 +36,16 @@ export function Narrowing() {
   );
 }
 
+const PAUSE = 250;
+
 /** A value of a dimension; what there is with the letters that were typed is offered. */
 function Field() {
   const list = useId();
   const by = useSignal<Narrowed>("agent");
   const typed = useSignal("");
+  /** What is asked for: what was typed, when one pauses. */
+  const prefix = useSignal("");
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const open = useSignal(false);
   const variables = useComputed(() =>
     open.value
@@ -48,7 +53,7 @@ function Field() {
           window: windowOf(state.value),
           timezone: timezone.value,
           dimension: by.value.toUpperCase() as UsageDimension,
-          prefix: typed.value || null,
+          prefix: prefix.value || null,
         }
       : null,
   );
@@ -57,7 +62,8 @@ function Field() {
   const narrow = () => {
     const value = typed.value.trim();
     if (!value) return;
-    typed.value = "";
+    clearTimeout(timer.current);
+    typed.value = prefix.value = "";
     show({ filter: { ...state.value.filter, [by.value]: value } });
   };
   return (
@@ -81,8 +87,11 @@ function Field() {
         list={list}
         value={typed.value}
         onFocus={() => (open.value = true)}
+        onBlur={() => (open.value = false)}
         onInput={(event) => {
           typed.value = event.currentTarget.value;
+          clearTimeout(timer.current);
+          timer.current = setTimeout(() => (prefix.value = typed.peek()), PAUSE);
           // A value that was chosen from the list comes whole, without a key being pressed.
           if (!(event instanceof InputEvent) || event.inputType === "insertReplacementText") narrow();
         }}

@@ -6,12 +6,11 @@ import { whole, type Whole } from "./number.ts";
 export const PAGE = 20;
 
 type PageInfo = { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null };
+type Listed = { totalCount: Whole; pageInfo: PageInfo; nodes: unknown[] };
 type Props = {
   what: string;
   page: number;
-  total: Whole | undefined;
-  shown: number;
-  info: PageInfo | undefined;
+  list: Listed | undefined;
   stale: boolean;
   go: (page: number, cursor: string) => void;
 };
@@ -23,36 +22,47 @@ export function pageAt(cursor: string): { first?: number; after?: string; last?:
   return { first: PAGE };
 }
 
-export function Pager({ what, page, total, shown, info, stale, go }: Props) {
+/** Rows that a table lacks to be as high as a full page; of a single page there is nothing that could move. */
+export function lacking(list: Listed | undefined): number {
+  if (!list) return PAGE;
+  const { hasNextPage, hasPreviousPage } = list.pageInfo;
+  return hasNextPage || hasPreviousPage ? PAGE - list.nodes.length : 0;
+}
+
+export function Pager({ what, page, list, stale, go }: Props) {
   // Until the next page is there, this is still the one before.
   const settled = useRef(page);
   if (!stale) settled.current = page;
-  if (total === undefined || !info) return <nav class="pager" aria-label={`Pages of ${what}`} />;
+  if (!list) return <nav class="pager" aria-label={`Pages of ${what}`} />;
+  const { totalCount: total, pageInfo: info, nodes } = list;
   const first = (settled.current - 1) * PAGE + 1;
+  const pages = Math.max(settled.current, Math.ceil(Number(total) / PAGE));
   const several = info.hasNextPage || info.hasPreviousPage || page > 1;
+  const back = () => (page === 2 ? go(1, "") : go(page - 1, `<${info.startCursor ?? ""}`));
   return (
     <nav class="pager" aria-label={`Pages of ${what}`}>
       <span role="status">
-        {shown ? `${whole(first)}–${whole(first + shown - 1)} of ${whole(total)}` : `None of ${whole(total)}`} {what}
+        {nodes.length ? `${whole(first)}–${whole(first + nodes.length - 1)} of ${whole(total)}` : `None of ${whole(total)}`} {what}
       </span>
       {several ? (
         <>
-          <button type="button" disabled={page === 1} onClick={() => go(1, "")}>
-            First
-          </button>
-          <button
-            type="button"
-            disabled={stale || page === 1}
-            onClick={() => (page === 2 ? go(1, "") : go(page - 1, `<${info.startCursor ?? ""}`))}
-          >
-            Previous
-          </button>
-          <span>Page {whole(settled.current)}</span>
-          <button type="button" disabled={stale || !info.hasNextPage} onClick={() => go(page + 1, `>${info.endCursor ?? ""}`)}>
-            Next
-          </button>
+          <Step name="First" able={page > 1} go={() => go(1, "")} />
+          <Step name="Previous" able={!stale && page > 1} go={back} />
+          <span>
+            Page {whole(settled.current)} of {whole(pages)}
+          </span>
+          <Step name="Next" able={!stale && info.hasNextPage} go={() => go(page + 1, `>${info.endCursor ?? ""}`)} />
         </>
       ) : null}
     </nav>
+  );
+}
+
+/** Not disabled where it leads nowhere: whoever uses the keyboard would be thrown off it at the last page. */
+function Step({ name, able, go }: { name: string; able: boolean; go: () => void }) {
+  return (
+    <button type="button" aria-disabled={!able} onClick={() => able && go()}>
+      {name}
+    </button>
   );
 }

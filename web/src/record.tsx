@@ -1,49 +1,42 @@
 // Everything that is known of one call, in a dialog.
 
 import { useComputed } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
 import { show, state, timezone } from "./address.ts";
 import { useAnswer } from "./answer.ts";
 import { Badge } from "./badge.tsx";
 import { grouped } from "./decimal.ts";
+import { Detail, Facts } from "./detail.tsx";
 import { duration, exactDuration } from "./duration.ts";
 import { RecordDetailDocument, type RecordDetailQuery } from "./generated.ts";
 import { exactMoney } from "./money.ts";
+import { Narrow } from "./narrow.tsx";
 import { whole, type Whole } from "./number.ts";
-import { Problem } from "./panel.tsx";
+import type { Narrowed } from "./state.ts";
 import { exactTime } from "./time.ts";
 
 type Call = Extract<NonNullable<RecordDetailQuery["node"]>, { traceId: string }>;
 
-export function Detail() {
+export function RecordDetail() {
   const variables = useComputed(() => (state.value.record ? { id: state.value.record } : null));
-  const answer = useAnswer(RecordDetailDocument, variables, { live: false });
-  const dialog = useRef<HTMLDialogElement>(null);
-  const { record } = state.value;
-  useEffect(() => {
-    const found = dialog.current!;
-    if (record && !found.open) found.showModal();
-    if (!record && found.open) found.close();
-  }, [record]);
-  const { data, error } = answer.value;
-  const node = data?.node;
+  const { data, error, stale } = useAnswer(RecordDetailDocument, variables, { live: false }).value;
+  const node = stale ? undefined : data?.node;
   const call = node && "traceId" in node ? (node as Call) : undefined;
-  const close = () => state.peek().record && show({ record: "" });
   return (
-    <dialog ref={dialog} class="detail" aria-label="Details of a call" onClose={close}>
-      <form method="dialog">
-        <button class="close" aria-label="Close" onClick={(event) => (event.preventDefault(), close())}>
-          ×
-        </button>
-      </form>
-      {error ? <Problem error={error} /> : null}
-      {data && !call ? <p>This call is not there (any more), or your key does not show it.</p> : null}
+    <Detail
+      label="Details of a call"
+      open={state.value.record !== ""}
+      close={() => state.peek().record && show({ record: "" })}
+      waiting={stale}
+      error={error}
+    >
+      {data && !stale && !call ? <p>This call is not there (any more), or your key does not show it.</p> : null}
       {call ? <Known call={call} /> : null}
-    </dialog>
+    </Detail>
   );
 }
 
 const count = (value: Whole | null) => (value === null ? null : whole(value));
+const link = (by: Narrowed, value: string | null) => (value === null ? null : <Narrow by={by} value={value} text={value} />);
 const usd = (value: string | null) => (value === null ? null : exactMoney(value));
 const SOURCES = { REPORTED: "reported", COMPUTED: "computed from prices", UNPRICED: "no price is known" };
 
@@ -96,10 +89,10 @@ function Known({ call }: { call: Call }) {
       <Facts
         title="For whom"
         facts={{
-          Agent: call.agent,
-          Conversation: call.conversation,
-          User: call.user,
-          Channel: call.channel,
+          Agent: link("agent", call.agent),
+          Conversation: link("conversation", call.conversation),
+          User: link("user", call.user),
+          Channel: link("channel", call.channel),
           Service: call.service,
           Environment: call.environment,
           ...Object.fromEntries(call.attributes.map(({ key, value }) => [key, value])),
@@ -107,24 +100,6 @@ function Known({ call }: { call: Call }) {
           Span: call.spanId,
         }}
       />
-    </>
-  );
-}
-
-function Facts({ title, facts }: { title: string; facts: Record<string, string | null> }) {
-  const known = Object.entries(facts).filter(([, value]) => value !== null);
-  if (!known.length) return null;
-  return (
-    <>
-      <h3>{title}</h3>
-      <dl>
-        {known.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
     </>
   );
 }

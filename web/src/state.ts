@@ -1,6 +1,7 @@
 // What the page shows, as it stands in its address: whoever opens the address sees the same.
 
 import type { ConsumerKind, UsageDimension, UsageFilter, UsageMetric, WindowInput } from "./generated.ts";
+import { CONVERSATION_ORDERS, RECORD_ORDERS } from "./order.ts";
 
 /** What calls can be narrowed by, and the parameter of each in the address. */
 export const NARROWED = ["source", "agent", "model", "name", "conversation", "user", "channel"] as const;
@@ -20,12 +21,7 @@ export const KINDS = {
   user: "Users",
   model: "Models",
 } as const;
-export const ORDERS = {
-  newest: "Newest",
-  cost: "Cost",
-  tokens: "Tokens",
-  duration: "Duration",
-} as const;
+export const NUMBERS = { short: "Short", exact: "Exact" } as const;
 
 export type Range = { from: string; to: string };
 
@@ -46,15 +42,20 @@ export type State = {
   search: string;
   /** The source of the calls in the table alone; empty: all. */
   from: string;
-  order: keyof typeof ORDERS;
+  order: keyof typeof RECORD_ORDERS;
   /** The page of the table of calls, and the cursor that leads to it. */
   page: number;
   cursor: string;
   /** The call whose details are shown; empty: none. */
   record: string;
   talk: string;
+  talkOrder: keyof typeof CONVERSATION_ORDERS;
   talkPage: number;
   talkCursor: string;
+  /** The conversation whose details are shown; empty: none. */
+  about: string;
+  /** Whether numbers are shortened. */
+  numbers: keyof typeof NUMBERS;
   /** Empty: the key's own, or `default`. */
   project: string;
 };
@@ -71,26 +72,43 @@ export const INITIAL: State = {
   only: [],
   search: "",
   from: "",
-  order: "newest",
+  order: "time",
   page: 1,
   cursor: "",
   record: "",
   talk: "",
+  talkOrder: "active",
   talkPage: 1,
   talkCursor: "",
+  about: "",
+  numbers: "short",
   project: "",
 };
 
-const CHOICES = { bucket: BUCKETS, metric: METRICS, by: SPLITS, chart: CHARTS, kind: KINDS, order: ORDERS } as const;
-const TEXTS = ["timezone", "search", "from", "cursor", "record", "talk", "talkCursor", "project"] as const;
-const PAGES = ["page", "talkPage"] as const;
+const CHOICES = {
+  bucket: BUCKETS,
+  metric: METRICS,
+  by: SPLITS,
+  chart: CHARTS,
+  kind: KINDS,
+  order: RECORD_ORDERS,
+  talkOrder: CONVERSATION_ORDERS,
+  numbers: NUMBERS,
+} as const;
+const TEXTS = ["timezone", "search", "from", "cursor", "record", "talk", "talkCursor", "about", "project"] as const;
+/** A page, and the cursor that leads to it: there is none without the other. */
+const PAGES = { page: "cursor", talkPage: "talkCursor" } as const;
 
 /** What is chosen for longer than one visit. */
-export const REMEMBERED = ["window", "timezone", "bucket", "metric", "by", "chart", "kind", "project"] as const;
+export const REMEMBERED = ["window", "timezone", "bucket", "metric", "by", "chart", "kind", "numbers", "project"] as const;
 
-/** The state that an address tells of; what it does not say or says wrongly is as in `otherwise`. */
-export function parse(address: string, otherwise: State = INITIAL): State {
+/**
+ * The state that an address tells of. One that names a time was written by the page, and is the same for everybody: what
+ * it does not say is as usual. What another one does not say is as in `chosen`, and so is what either says wrongly.
+ */
+export function parse(address: string, chosen: State = INITIAL): State {
   const said = new URLSearchParams(address);
+  const otherwise = said.has("window") ? INITIAL : chosen;
   const state: Record<string, unknown> = { ...otherwise };
   const window = said.get("window");
   if (window !== null) state["window"] = parseWindow(window) ?? otherwise.window;
@@ -99,7 +117,13 @@ export function parse(address: string, otherwise: State = INITIAL): State {
     if (value !== null && Object.hasOwn(choices, value)) state[name] = value;
   }
   for (const name of TEXTS) state[name] = said.get(name) ?? otherwise[name];
-  for (const name of PAGES) state[name] = Math.max(1, Number.parseInt(said.get(name) ?? "1", 10) || 1);
+  if (!isZone(String(state["timezone"]))) state["timezone"] = otherwise.timezone;
+  for (const [name, cursor] of Object.entries(PAGES)) {
+    const page = Number.parseInt(said.get(name) ?? "1", 10) || 1;
+    const known = page > 1 && state[cursor] !== "";
+    state[name] = known ? page : 1;
+    if (!known) state[cursor] = "";
+  }
   state["filter"] = Object.fromEntries(NARROWED.filter((name) => said.has(name)).map((name) => [name, said.get(name)]));
   state["only"] = said.getAll("only");
   return state as State;
@@ -110,12 +134,21 @@ export function serialise(state: State): string {
   const said = new URLSearchParams();
   const { window } = state;
   said.set("window", typeof window === "string" ? window : `${window.from}/${window.to}`);
-  for (const name of [...Object.keys(CHOICES), ...TEXTS, ...PAGES] as (keyof State)[]) {
+  for (const name of [...Object.keys(CHOICES), ...TEXTS, ...Object.keys(PAGES)] as (keyof State)[]) {
     if (state[name] !== INITIAL[name]) said.set(name, String(state[name]));
   }
   for (const name of NARROWED) if (state.filter[name] !== undefined) said.set(name, state.filter[name]);
   for (const name of state.only) said.append("only", name);
   return said.toString().replaceAll("%2F", "/").replaceAll("%3A", ":");
+}
+
+/** Whether the browser knows the time zone; the empty one is its own. */
+function isZone(name: string): boolean {
+  try {
+    return name === "" || Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function parseWindow(text: string): Period | Range | undefined {
