@@ -5,7 +5,7 @@ import { show, state, timezone } from "./address.ts";
 import { useAnswer } from "./answer.ts";
 import { grouped } from "./decimal.ts";
 import { Detail, Facts } from "./detail.tsx";
-import { duration } from "./duration.ts";
+import { duration, exactDuration } from "./duration.ts";
 import { ConversationDetailDocument, type ConversationDetailQuery } from "./generated.ts";
 import { exactMoney } from "./money.ts";
 import { Narrow } from "./narrow.tsx";
@@ -76,7 +76,7 @@ function Known({ found }: { found: Found }) {
           Cost: cost,
           "Calls without a price": Number(totals.unpricedCalls) ? whole(totals.unpricedCalls) : null,
           Credits: grouped(totals.credits),
-          "Mean duration of a call": totals.avgDurationMs === null ? null : duration(totals.avgDurationMs),
+          "Mean duration of a call": totals.avgDurationMs === null ? null : `${duration(totals.avgDurationMs)} (${exactDuration(totals.avgDurationMs)})`,
         }}
       />
     </>
