@@ -1,7 +1,10 @@
 // One colour for a name, wherever on the page it is shown.
 
 /** How many the style sheet has, as `c0`, `c1`, ... */
-export const COLOURS = 12;
+export const COLOURS = 24;
+
+/** The first of them, which are most unlike each other, are taken before the rest. */
+const UNLIKE = 12;
 
 const taken = new Map<string, Map<string, number>>();
 
@@ -11,16 +14,54 @@ const taken = new Map<string, Map<string, number>>();
  */
 export function colour(kind: string, name: string | null): string {
   if (name === null) return "none";
-  let colours = taken.get(kind);
-  if (!colours) taken.set(kind, (colours = new Map()));
+  const colours = coloursOf(kind);
   let found = colours.get(name);
   if (found === undefined) {
-    found = hash(name) % COLOURS;
     const used = new Set(colours.values());
-    if (used.size < COLOURS) while (used.has(found)) found = (found + 1) % COLOURS;
+    found = order(name).find((one) => !used.has(one)) ?? order(name)[0]!;
     colours.set(name, found);
   }
   return `c${found}`;
+}
+
+/**
+ * Sees to it that each of `names`, which are shown at the same time, has a colour of its own, for as long as there are
+ * enough: one that has none or shares one takes that of a name that is not shown now. It is called before any of them
+ * is drawn.
+ */
+export function apart(kind: string, names: readonly (string | null)[]): void {
+  const colours = coloursOf(kind);
+  const shown = new Set(names.filter((name) => name !== null));
+  const kept = new Set<number>();
+  const without: string[] = [];
+  for (const name of shown) {
+    const had = colours.get(name);
+    if (had === undefined || kept.has(had)) without.push(name);
+    else kept.add(had);
+  }
+  for (const name of without) {
+    const used = new Set(colours.values());
+    const free = order(name).filter((one) => !kept.has(one));
+    const found = free.find((one) => !used.has(one)) ?? free[0];
+    if (found === undefined) continue;
+    for (const [other, its] of colours) if (its === found && !shown.has(other)) colours.delete(other);
+    colours.set(name, found);
+    kept.add(found);
+  }
+}
+
+function coloursOf(kind: string): Map<string, number> {
+  let colours = taken.get(kind);
+  if (!colours) taken.set(kind, (colours = new Map()));
+  return colours;
+}
+
+/** All colours, those first that a name would rather have. */
+function order(name: string): number[] {
+  const start = hash(name);
+  const turn = (from: number, count: number) =>
+    Array.from({ length: count }, (_, step) => from + ((start + step) % count));
+  return [...turn(0, UNLIKE), ...turn(UNLIKE, COLOURS - UNLIKE)];
 }
 
 function hash(text: string): number {
