@@ -3,16 +3,17 @@
 import { line as path } from "d3-shape";
 import { state } from "./address.ts";
 import { Amount, height } from "./amount.tsx";
-import { linesOf, type Series } from "./lines.ts";
+import { linesOf } from "./lines.ts";
+import type { Overview } from "./overview.ts";
 import { Panel } from "./panel.tsx";
-import { Swatch } from "./series.tsx";
 import { METRICS, SPLITS } from "./state.ts";
+import { Swatch } from "./swatch.tsx";
 
 const [WIDTH, HEIGHT] = [240, 48];
 
-export function Each({ series, stale }: { series: Series | undefined; stale: boolean }) {
-  const { by, metric } = state.value;
-  const lines = series ? linesOf(series, by) : [];
+export function Each({ shown, stale }: { shown: Overview | undefined; stale: boolean }) {
+  const { by, metric } = shown?.of.chart ?? state.value;
+  const lines = shown ? linesOf(shown.usage.series, by) : [];
   const top = Math.max(...lines.flatMap(({ points }) => points.map((point) => height(point, metric))), 0) || 1;
   return (
     <Panel title={`${METRICS[metric]} of each ${SPLITS[by].toLowerCase()}`} class="wide" stale={stale}>

@@ -20,6 +20,9 @@ const KEYS_MATTER = new Set(["UNAUTHENTICATED", "FORBIDDEN"]);
 /** Seconds: the longest pause before what is away is asked again. */
 const LATEST = 60;
 
+type When = { live?: boolean | (() => boolean) };
+type Put<Result, Variables> = (variables: Variables, options: { project: string; signal: AbortSignal }) => Promise<Result>;
+
 /**
  * Asks `document` with `variables` when they change, when calls came (unless `live` is false), and when the key or the
  * project is another one. Answers that were overtaken are dropped. `null` asks nothing.
@@ -27,9 +30,18 @@ const LATEST = 60;
 export function useAnswer<Result, Variables>(
   document: TypedDocumentString<Result, Variables>,
   variables: ReadonlySignal<Variables | null>,
-  { live = true }: { live?: boolean | (() => boolean) } = {},
+  when: When = {},
 ): ReadonlySignal<Answer<Result>> {
-  const asking = useMemo(() => new Asking(document, variables), []);
+  return usePut((now, options) => ask(document, now, options), variables, when);
+}
+
+/** The same for a question that is more than a document: `put` asks it, as it was when it was first handed over. */
+export function usePut<Result, Variables>(
+  put: Put<Result, Variables>,
+  variables: ReadonlySignal<Variables | null>,
+  { live = true }: When = {},
+): ReadonlySignal<Answer<Result>> {
+  const asking = useMemo(() => new Asking(put, variables), []);
   // A signal of texts: equal questions are one.
   const question = useComputed(() => JSON.stringify([variables.value, state.value.project, key.value]));
   useEffect(() => {
@@ -59,7 +71,7 @@ function later(found: ReadonlySignal<unknown>, then: () => unknown): () => void 
 
 class Asking<Result, Variables> {
   readonly answer = signal<Answer<Result>>({ data: undefined, error: undefined, stale: true });
-  readonly #document: TypedDocumentString<Result, Variables>;
+  readonly #put: Put<Result, Variables>;
   readonly #variables: ReadonlySignal<Variables | null>;
   #question = "";
   #current: AbortController | undefined;
@@ -69,8 +81,8 @@ class Asking<Result, Variables> {
   /** Whether calls came while an answer was under way. */
   #due = false;
 
-  constructor(document: TypedDocumentString<Result, Variables>, variables: ReadonlySignal<Variables | null>) {
-    this.#document = document;
+  constructor(put: Put<Result, Variables>, variables: ReadonlySignal<Variables | null>) {
+    this.#put = put;
     this.#variables = variables;
   }
 
@@ -88,7 +100,7 @@ class Asking<Result, Variables> {
     const controller = (this.#current = new AbortController());
     const wasRefused = refused.peek() !== undefined;
     try {
-      const data = await ask(this.#document, variables, { project: state.peek().project, signal: controller.signal });
+      const data = await this.#put(variables, { project: state.peek().project, signal: controller.signal });
       if (controller.signal.aborted) return;
       this.answer.value = { data, error: undefined, stale: false };
       this.#failed = 0;

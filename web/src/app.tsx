@@ -1,10 +1,8 @@
 // The whole page.
 
-import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { Each } from "./agents.tsx";
-import { show, state, timezone } from "./address.ts";
-import { useAnswer } from "./answer.ts";
+import { show, state } from "./address.ts";
 import { Cards } from "./cards.tsx";
 import { Consumers } from "./consumers.tsx";
 import { Controls } from "./controls.tsx";
@@ -12,31 +10,24 @@ import { ConversationDetail } from "./conversation.tsx";
 import { Conversations } from "./conversations.tsx";
 import { Door } from "./door.tsx";
 import { Empty } from "./empty.tsx";
-import { OverviewDocument } from "./generated.ts";
 import { Health } from "./health.tsx";
 import { refused } from "./key.ts";
 import { listening } from "./live.ts";
 import { Narrowing } from "./narrowing.tsx";
+import { useOverview } from "./overview.ts";
 import { Problem } from "./panel.tsx";
+import { usePreceding } from "./preceding.ts";
 import { RecordDetail } from "./record.tsx";
 import { Records } from "./records.tsx";
 import { SeriesPanel } from "./series.tsx";
-import { Shares } from "./shares.tsx";
-import { dimensionOf, filterOf, kindOf, metricOf, windowOf } from "./state.ts";
+import { AllShares } from "./shares.tsx";
 import { Tip } from "./tip.tsx";
 import { When } from "./when.tsx";
 
 export function App() {
-  const variables = useComputed(() => ({
-    window: windowOf(state.value),
-    timezone: timezone.value,
-    filter: filterOf(state.value),
-    bucket: ({ auto: "AUTO", hour: "HOUR", day: "DAY" } as const)[state.value.bucket],
-    by: dimensionOf(state.value),
-    metric: metricOf(state.value),
-    kind: kindOf(state.value),
-  }));
-  const { data, error, stale } = useAnswer(OverviewDocument, variables).value;
+  const { answer, stale } = useOverview();
+  const preceding = usePreceding(answer);
+  const { data, error } = answer.value;
   const usage = data?.usage;
   const sources = useRef<string[]>([]);
   const found = usage?.sources.groups.flatMap(({ key }) => (key === null ? [] : [key]));
@@ -71,14 +62,10 @@ export function App() {
             {nothing && !fresh ? <Nothing last={usage.freshness.dataThrough} narrowed={narrowed} /> : null}
             {fresh ? null : (
               <>
-                <SeriesPanel series={usage?.series} stale={stale} />
-                <div class="three">
-                  <Shares by="source" shares={usage?.sources} stale={stale} />
-                  <Shares by="agent" shares={usage?.agents} stale={stale} />
-                  <Shares by="model" shares={usage?.models} stale={stale} />
-                </div>
-                <Consumers consumers={usage?.topConsumers} stale={stale} />
-                <Each series={usage?.series} stale={stale} />
+                <SeriesPanel shown={data} preceding={preceding} stale={stale("chart")} />
+                <AllShares shown={data} stale={stale("shares")} />
+                <Consumers shown={data} stale={stale("consumers")} />
+                <Each shown={data} stale={stale("chart")} />
                 <Conversations />
                 <Records sources={sources.current} />
               </>

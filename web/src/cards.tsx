@@ -3,12 +3,11 @@
 import { timezone } from "./address.ts";
 import { grouped } from "./decimal.ts";
 import { Exact, Unknown } from "./exact.tsx";
-import type { OverviewQuery } from "./generated.ts";
 import { exactMoney, money } from "./money.ts";
 import { change, percent, short, whole, type Whole } from "./number.ts";
+import type { Usage } from "./overview.ts";
 import { minuteOf } from "./time.ts";
 
-type Usage = OverviewQuery["usage"];
 type Shown = { short: string; exact: string } | null;
 
 const ofMoney = (cost: string | null | undefined): Shown =>

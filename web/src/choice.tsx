@@ -38,3 +38,15 @@ export function Select<Key extends string>({ label, options, value, choose }: Pr
     </label>
   );
 }
+
+/** Something that is shown or not. */
+export function Toggle({ label, on, turn }: { label: string; on: boolean; turn: (on: boolean) => void }) {
+  return (
+    <span class="choice">
+      <label>
+        <input type="checkbox" checked={on} onChange={(event) => turn(event.currentTarget.checked)} />
+        <span>{label}</span>
+      </label>
+    </span>
+  );
+}

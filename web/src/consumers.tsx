@@ -4,16 +4,16 @@ import { show, state } from "./address.ts";
 import { Amount } from "./amount.tsx";
 import { Badge } from "./badge.tsx";
 import { Select } from "./choice.tsx";
-import type { OverviewQuery } from "./generated.ts";
 import { Narrow } from "./narrow.tsx";
 import { percent } from "./number.ts";
+import type { Overview } from "./overview.ts";
 import { Panel, Scroll } from "./panel.tsx";
 import { KINDS, METRICS, type Narrowed } from "./state.ts";
 
-type Props = { consumers: OverviewQuery["usage"]["topConsumers"] | undefined; stale: boolean };
-
-export function Consumers({ consumers, stale }: Props) {
-  const { kind, metric } = state.value;
+export function Consumers({ shown, stale }: { shown: Overview | undefined; stale: boolean }) {
+  const chosen = state.value;
+  const { kind, metric } = shown?.of.consumers ?? chosen;
+  const consumers = shown?.usage.topConsumers;
   return (
     <Panel
       title="Top consumers"
@@ -21,8 +21,8 @@ export function Consumers({ consumers, stale }: Props) {
       stale={stale}
       tools={
         <div class="tools">
-          <Select label="What" options={KINDS} value={kind} choose={(kind) => show({ kind })} />
-          <Select label="By" options={METRICS} value={metric} choose={(metric) => show({ metric })} />
+          <Select label="What" options={KINDS} value={chosen.kind} choose={(kind) => show({ kind })} />
+          <Select label="By" options={METRICS} value={chosen.metric} choose={(metric) => show({ metric })} />
         </div>
       }
     >

@@ -323,10 +323,16 @@ export type OverviewQueryVariables = Exact<{
   by: UsageDimension;
   metric: UsageMetric;
   kind: ConsumerKind;
+  cards?: boolean;
+  chart?: boolean;
+  shares?: boolean;
+  consumers?: boolean;
 }>;
 
 
-export type OverviewQuery = { usage: { range: { from: string, to: string, timezone: string, recordsFrom: string | null }, freshness: { dataThrough: string | null }, totals: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, cacheReadTokens: number | string, reasoningTokens: number | string, calls: number | string, failedCalls: number | string, avgCost: string | null, credits: string, avgDurationMs: number | null, unpricedCalls: number | string, unmeasuredCalls: number | string }, credits: { additional: string | null, additionalCost: string | null, included: string | null, remaining: string | null, plan: { period: CreditPeriod } | null }, previous: { range: { from: string, to: string }, totals: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, calls: number | string, avgCost: string | null, credits: string }, ratio: { cost: number | null, inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, calls: number | null, avgCost: number | null, credits: number | null } } | null, series: { bucket: Bucket, points: Array<{ start: string, end: string, partial: boolean, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, groups: Array<{ key: string | null, label: string | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, points: Array<{ totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> }>, other: { key: string | null, label: string | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, points: Array<{ totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> } | null }, sources: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, agents: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, models: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, topConsumers: Array<{ key: string, dimension: UsageDimension, label: string | null, source: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> } };
+export type OverviewQuery = { usage: { series?: { bucket: Bucket, points: Array<{ start: string, end: string, partial: boolean, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, groups: Array<{ key: string | null, label: string | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, points: Array<{ totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> }>, other: { key: string | null, label: string | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, points: Array<{ totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> } | null }, sources?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, agents?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, models?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, users?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, topConsumers?: Array<{ key: string, dimension: UsageDimension, label: string | null, source: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> } & { range?: { from: string, to: string, timezone: string, recordsFrom: string | null }, freshness?: { dataThrough: string | null }, totals?: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, cacheReadTokens: number | string, reasoningTokens: number | string, calls: number | string, failedCalls: number | string, avgCost: string | null, credits: string, avgDurationMs: number | null, unpricedCalls: number | string, unmeasuredCalls: number | string }, credits?: { additional: string | null, additionalCost: string | null, included: string | null, remaining: string | null, plan: { period: CreditPeriod } | null }, previous?: { range: { from: string, to: string }, totals: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, calls: number | string, avgCost: string | null, credits: string }, ratio: { cost: number | null, inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, calls: number | null, avgCost: number | null, credits: number | null } } | null } };
+
+export type CardsFragment = { range: { from: string, to: string, timezone: string, recordsFrom: string | null }, freshness: { dataThrough: string | null }, totals: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, cacheReadTokens: number | string, reasoningTokens: number | string, calls: number | string, failedCalls: number | string, avgCost: string | null, credits: string, avgDurationMs: number | null, unpricedCalls: number | string, unmeasuredCalls: number | string }, credits: { additional: string | null, additionalCost: string | null, included: string | null, remaining: string | null, plan: { period: CreditPeriod } | null }, previous: { range: { from: string, to: string }, totals: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, calls: number | string, avgCost: string | null, credits: string }, ratio: { cost: number | null, inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, calls: number | null, avgCost: number | null, credits: number | null } } | null };
 
 export type AmountsFragment = { cost: string | null, totalTokens: number | string, calls: number | string, credits: string };
 
@@ -335,6 +341,17 @@ export type BeforeFragment = { cost: string | null, inputTokens: number | string
 export type LineFragment = { key: string | null, label: string | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, points: Array<{ totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> };
 
 export type SharesFragment = { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null };
+
+export type PrecedingSeriesQueryVariables = Exact<{
+  from: string;
+  to: string;
+  timezone: string;
+  filter?: UsageFilter | null | undefined;
+  bucket: Bucket;
+}>;
+
+
+export type PrecedingSeriesQuery = { usage: { totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, series: { points: Array<{ start: string, end: string, partial: boolean, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> } } };
 
 export type RecordDetailQueryVariables = Exact<{
   id: string | number;
@@ -413,6 +430,69 @@ export const BeforeFragmentDoc = new TypedDocumentString(`
   credits
 }
     `, {"fragmentName":"Before"}) as unknown as TypedDocumentString<BeforeFragment, unknown>;
+export const CardsFragmentDoc = new TypedDocumentString(`
+    fragment Cards on Usage {
+  range {
+    from
+    to
+    timezone
+    recordsFrom
+  }
+  freshness {
+    dataThrough
+  }
+  totals {
+    cost
+    inputTokens
+    outputTokens
+    totalTokens
+    cacheReadTokens
+    reasoningTokens
+    calls
+    failedCalls
+    avgCost
+    credits
+    avgDurationMs
+    unpricedCalls
+    unmeasuredCalls
+  }
+  credits {
+    additional
+    additionalCost
+    included
+    remaining
+    plan {
+      period
+    }
+  }
+  previous {
+    range {
+      from
+      to
+    }
+    totals {
+      ...Before
+    }
+    ratio {
+      cost
+      inputTokens
+      outputTokens
+      totalTokens
+      calls
+      avgCost
+      credits
+    }
+  }
+}
+    fragment Before on UsageTotals {
+  cost
+  inputTokens
+  outputTokens
+  totalTokens
+  calls
+  avgCost
+  credits
+}`, {"fragmentName":"Cards"}) as unknown as TypedDocumentString<CardsFragment, unknown>;
 export const AmountsFragmentDoc = new TypedDocumentString(`
     fragment Amounts on UsageTotals {
   cost
@@ -606,60 +686,10 @@ export const HealthDocument = new TypedDocumentString(`
   }
 }`) as unknown as TypedDocumentString<HealthQuery, HealthQueryVariables>;
 export const OverviewDocument = new TypedDocumentString(`
-    query Overview($window: WindowInput!, $timezone: TimeZone!, $filter: UsageFilter, $bucket: Bucket!, $by: UsageDimension!, $metric: UsageMetric!, $kind: ConsumerKind!) {
+    query Overview($window: WindowInput!, $timezone: TimeZone!, $filter: UsageFilter, $bucket: Bucket!, $by: UsageDimension!, $metric: UsageMetric!, $kind: ConsumerKind!, $cards: Boolean! = true, $chart: Boolean! = true, $shares: Boolean! = true, $consumers: Boolean! = true) {
   usage(window: $window, timezone: $timezone, filter: $filter) {
-    range {
-      from
-      to
-      timezone
-      recordsFrom
-    }
-    freshness {
-      dataThrough
-    }
-    totals {
-      cost
-      inputTokens
-      outputTokens
-      totalTokens
-      cacheReadTokens
-      reasoningTokens
-      calls
-      failedCalls
-      avgCost
-      credits
-      avgDurationMs
-      unpricedCalls
-      unmeasuredCalls
-    }
-    credits {
-      additional
-      additionalCost
-      included
-      remaining
-      plan {
-        period
-      }
-    }
-    previous {
-      range {
-        from
-        to
-      }
-      totals {
-        ...Before
-      }
-      ratio {
-        cost
-        inputTokens
-        outputTokens
-        totalTokens
-        calls
-        avgCost
-        credits
-      }
-    }
-    series(bucket: $bucket, by: $by, metric: $metric) {
+    ...Cards @include(if: $cards)
+    series(bucket: $bucket, by: $by, metric: $metric) @include(if: $chart) {
       bucket
       points {
         start
@@ -676,16 +706,19 @@ export const OverviewDocument = new TypedDocumentString(`
         ...Line
       }
     }
-    sources: breakdown(by: SOURCE, metric: $metric, first: 8) {
+    sources: breakdown(by: SOURCE, metric: $metric, first: 8) @include(if: $shares) {
       ...Shares
     }
-    agents: breakdown(by: AGENT, metric: $metric, first: 8) {
+    agents: breakdown(by: AGENT, metric: $metric, first: 8) @include(if: $shares) {
       ...Shares
     }
-    models: breakdown(by: MODEL, metric: $metric, first: 8) {
+    models: breakdown(by: MODEL, metric: $metric, first: 8) @include(if: $shares) {
       ...Shares
     }
-    topConsumers(by: $kind, metric: $metric) {
+    users: breakdown(by: USER, metric: $metric, first: 8) @include(if: $shares) {
+      ...Shares
+    }
+    topConsumers(by: $kind, metric: $metric) @include(if: $consumers) {
       key
       dimension
       label
@@ -697,7 +730,60 @@ export const OverviewDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment Amounts on UsageTotals {
+    fragment Cards on Usage {
+  range {
+    from
+    to
+    timezone
+    recordsFrom
+  }
+  freshness {
+    dataThrough
+  }
+  totals {
+    cost
+    inputTokens
+    outputTokens
+    totalTokens
+    cacheReadTokens
+    reasoningTokens
+    calls
+    failedCalls
+    avgCost
+    credits
+    avgDurationMs
+    unpricedCalls
+    unmeasuredCalls
+  }
+  credits {
+    additional
+    additionalCost
+    included
+    remaining
+    plan {
+      period
+    }
+  }
+  previous {
+    range {
+      from
+      to
+    }
+    totals {
+      ...Before
+    }
+    ratio {
+      cost
+      inputTokens
+      outputTokens
+      totalTokens
+      calls
+      avgCost
+      credits
+    }
+  }
+}
+fragment Amounts on UsageTotals {
   cost
   totalTokens
   calls
@@ -740,6 +826,35 @@ fragment Shares on UsageBreakdown {
     }
   }
 }`) as unknown as TypedDocumentString<OverviewQuery, OverviewQueryVariables>;
+export const PrecedingSeriesDocument = new TypedDocumentString(`
+    query PrecedingSeries($from: DateTime!, $to: DateTime!, $timezone: TimeZone!, $filter: UsageFilter, $bucket: Bucket!) {
+  usage(
+    window: {between: {from: $from, to: $to}}
+    timezone: $timezone
+    filter: $filter
+  ) {
+    totals {
+      cost
+      totalTokens
+      calls
+      credits
+    }
+    series(bucket: $bucket) {
+      points {
+        start
+        end
+        partial
+        totals {
+          cost
+          totalTokens
+          calls
+          credits
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<PrecedingSeriesQuery, PrecedingSeriesQueryVariables>;
 export const RecordDetailDocument = new TypedDocumentString(`
     query RecordDetail($id: ID!) {
   node(id: $id) {

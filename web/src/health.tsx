@@ -10,8 +10,8 @@ import { HealthDocument, type HealthQuery } from "./generated.ts";
 import { Narrow } from "./narrow.tsx";
 import { short, whole, type Whole } from "./number.ts";
 import { Panel, Scroll } from "./panel.tsx";
-import { Swatch } from "./series.tsx";
 import { filterOf, windowOf } from "./state.ts";
+import { Swatch } from "./swatch.tsx";
 import { When } from "./when.tsx";
 
 type Totals = HealthQuery["usage"]["totals"];

@@ -2,12 +2,15 @@
 
 import { height, type Amounts, type Metric } from "./amount.tsx";
 import { colour } from "./colour.ts";
-import type { OverviewQuery } from "./generated.ts";
+import type { Usage } from "./overview.ts";
 
-export type Series = OverviewQuery["usage"]["series"];
+export type Series = Usage["series"];
 export type Line = {
   /** Unique among the lines of a chart. */
   id: string;
+  key: string | null;
+  /** Whether it is all that has no line of its own. */
+  rest: boolean;
   name: string;
   colour: string;
   totals: Amounts;
@@ -19,16 +22,17 @@ export const NOBODY: Record<string, string> = { source: "no source", agent: "no 
 export function linesOf(series: Series, by: string): Line[] {
   const lines = series.groups.map(({ key, label, totals, points }) => ({
     id: key === null ? "=" : `=${key}`,
+    key,
+    rest: false,
     name: key === null ? (NOBODY[by] ?? "none") : (label ?? key),
     colour: colour(by, key),
     totals,
     points: points.map((point) => point.totals),
   }));
-  if (series.other) {
-    const { totals, points } = series.other;
-    lines.push({ id: "other", name: "all others", colour: "other", totals, points: points.map((point) => point.totals) });
-  }
-  return lines;
+  if (!series.other) return lines;
+  const { totals, points } = series.other;
+  const rest = { id: "other", key: null, rest: true, name: "all others", colour: "other", totals };
+  return [...lines, { ...rest, points: points.map((point) => point.totals) }];
 }
 
 export const heights = (line: Line, metric: Metric): number[] => line.points.map((totals) => height(totals, metric));

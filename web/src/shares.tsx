@@ -1,54 +1,49 @@
-// What part of all each name used: a ring with its legend. Names lead to the page of theirs alone.
+// What part of all each name used: a ring, or bars, with its legend. Names lead to the page of theirs alone.
 
-import { arc, pie, type PieArcDatum } from "d3-shape";
-import { state } from "./address.ts";
-import { Amount, amount, exactAmount, height } from "./amount.tsx";
-import { colour } from "./colour.ts";
+import { show, state } from "./address.ts";
+import { Amount, amount, exactAmount, height, type Metric } from "./amount.tsx";
+import { Choice } from "./choice.tsx";
 import type { SharesFragment } from "./generated.ts";
-import { NOBODY } from "./lines.ts";
 import { Narrow } from "./narrow.tsx";
 import { percent } from "./number.ts";
+import type { Overview } from "./overview.ts";
 import { Panel } from "./panel.tsx";
-import { Swatch } from "./series.tsx";
-import { METRICS, type Narrowed } from "./state.ts";
+import { partsOf, type Part } from "./parts.ts";
+import { Ring } from "./ring.tsx";
+import { METRICS, SHAPES, type Narrowed } from "./state.ts";
+import { Swatch } from "./swatch.tsx";
 
-type Group = SharesFragment["groups"][number];
-type Part = Omit<Group, "key" | "label"> & { id: string; key: string | null; name: string; colour: string; rest: boolean };
-
-const SIZE = 168;
-const ring = arc<PieArcDatum<Part>>()
-  .innerRadius(SIZE * 0.32)
-  .outerRadius(SIZE * 0.5)
-  .padAngle(0.012);
-const turn = pie<Part>().sort(null);
-
-export function Shares({ by, shares, stale }: { by: Narrowed; shares: SharesFragment | undefined; stale: boolean }) {
-  const { metric } = state.value;
-  const parts: Part[] = (shares?.groups ?? []).map((group) => ({
-    ...group,
-    id: group.key === null ? "=" : `=${group.key}`,
-    name: group.key === null ? (NOBODY[by] ?? "none") : (group.label ?? group.key),
-    colour: colour(by, group.key),
-    rest: false,
-  }));
-  if (shares?.other) parts.push({ ...shares.other, id: "other", key: null, name: "all others", colour: "other", rest: true });
-  const turns = turn.value((part) => height(part.totals, metric))(parts);
+export function AllShares({ shown, stale }: { shown: Overview | undefined; stale: boolean }) {
+  const { shares, metric: chosen } = state.value;
+  const metric = shown?.of.shares.metric ?? chosen;
+  const { sources, agents, models, users } = shown?.usage ?? {};
+  const each = { source: sources, agent: agents, model: models, user: users };
   return (
-    <Panel title={`${METRICS[metric]} by ${by}`} class="shares" stale={stale}>
+    <section class="all-shares" aria-labelledby="shares">
+      <header>
+        <h2 id="shares">Shares</h2>
+        <Choice label="Shares as" options={SHAPES} value={shares} choose={(shares) => show({ shares })} />
+      </header>
+      {(Object.keys(each) as (keyof typeof each)[]).map((by) => (
+        <Shares key={by} by={by} shares={each[by]} metric={metric} stale={stale} />
+      ))}
+    </section>
+  );
+}
+
+type Props = { by: Narrowed; shares: SharesFragment | undefined; metric: Metric; stale: boolean };
+
+function Shares({ by, shares, metric, stale }: Props) {
+  const parts = shares ? partsOf(shares, by) : [];
+  const bars = state.value.shares === "bars";
+  const title = `${METRICS[metric]} by ${by}`;
+  const largest = Math.max(...parts.map((part) => height(part.totals, metric)), 0);
+  return (
+    <Panel title={title} class="shares" stale={stale}>
       <div class="ring">
-        <svg viewBox={`${-SIZE / 2} ${-SIZE / 2} ${SIZE} ${SIZE}`} width={SIZE} height={SIZE} aria-hidden="true">
-          {turns.map((one) =>
-            one.value > 0 ? (
-              <path key={one.data.id} class={`fill ${one.data.colour}`} d={ring(one) ?? ""}>
-                <title>{`${one.data.name}: ${exactAmount(amount(one.data.totals, metric), metric)}`}</title>
-              </path>
-            ) : null,
-          )}
-        </svg>
+        {bars ? null : <Ring parts={parts} metric={metric} />}
         <table class="plain">
-          <caption class="unseen">
-            {METRICS[metric]} by {by}
-          </caption>
+          <caption class="unseen">{title}</caption>
           <thead class="unseen">
             <tr>
               <th scope="col">Name</th>
@@ -62,6 +57,7 @@ export function Shares({ by, shares, stale }: { by: Narrowed; shares: SharesFrag
                 <th scope="row">
                   <Swatch colour={part.colour} />
                   {part.rest ? <span class="name">{part.name}</span> : <Narrow by={by} value={part.key ?? ""} text={part.name} />}
+                  {bars ? <Bar part={part} metric={metric} largest={largest} /> : null}
                 </th>
                 <td>
                   <Amount totals={part.totals} metric={metric} />
@@ -74,5 +70,16 @@ export function Shares({ by, shares, stale }: { by: Narrowed; shares: SharesFrag
       </div>
       {shares && !parts.length ? <p class="none-here">No calls in this time.</p> : null}
     </Panel>
+  );
+}
+
+/** The longest is as long as there is room: so the others can be told from each other, however small all of them are. */
+function Bar({ part, metric, largest }: { part: Part; metric: Metric; largest: number }) {
+  const length = largest > 0 ? height(part.totals, metric) / largest : 0;
+  return (
+    <svg class={`bar fill ${part.colour}`} aria-hidden="true">
+      <title>{`${part.name}: ${exactAmount(amount(part.totals, metric), metric)}`}</title>
+      <rect width={`${(length * 100).toFixed(2)}%`} height="100%" rx="2" />
+    </svg>
   );
 }

@@ -14,6 +14,8 @@ export const BUCKETS = { auto: "Auto", hour: "Hourly", day: "Daily" } as const;
 export const METRICS = { cost: "Cost", tokens: "Tokens", calls: "Calls", credits: "Credits" } as const;
 export const SPLITS = { source: "Source", agent: "Agent", model: "Model" } as const;
 export const CHARTS = { bars: "Bars", lines: "Lines" } as const;
+export const COMPARED = { none: "Nothing", preceding: "Previous period" } as const;
+export const SHAPES = { donut: "Donut", bars: "Bars" } as const;
 export const KINDS = {
   item: "Conversations and agents",
   agent: "Agents",
@@ -34,6 +36,10 @@ export type State = {
   metric: keyof typeof METRICS;
   by: keyof typeof SPLITS;
   chart: keyof typeof CHARTS;
+  /** What the chart is compared with. */
+  compare: keyof typeof COMPARED;
+  /** What shares are drawn as. */
+  shares: keyof typeof SHAPES;
   kind: keyof typeof KINDS;
   /** Of these values each; the empty text stands for calls without a value. */
   filter: Partial<Record<Narrowed, string>>;
@@ -67,6 +73,8 @@ export const INITIAL: State = {
   metric: "cost",
   by: "source",
   chart: "bars",
+  compare: "none",
+  shares: "donut",
   kind: "item",
   filter: {},
   only: [],
@@ -90,6 +98,8 @@ const CHOICES = {
   metric: METRICS,
   by: SPLITS,
   chart: CHARTS,
+  compare: COMPARED,
+  shares: SHAPES,
   kind: KINDS,
   order: RECORD_ORDERS,
   talkOrder: CONVERSATION_ORDERS,
@@ -100,7 +110,19 @@ const TEXTS = ["timezone", "search", "from", "cursor", "record", "talk", "talkCu
 const PAGES = { page: "cursor", talkPage: "talkCursor" } as const;
 
 /** What is chosen for longer than one visit. */
-export const REMEMBERED = ["window", "timezone", "bucket", "metric", "by", "chart", "kind", "numbers", "project"] as const;
+export const REMEMBERED = [
+  "window",
+  "timezone",
+  "bucket",
+  "metric",
+  "by",
+  "chart",
+  "compare",
+  "shares",
+  "kind",
+  "numbers",
+  "project",
+] as const;
 
 /**
  * The state that an address tells of. One that names a time was written by the page, and is the same for everybody: what
@@ -158,18 +180,18 @@ function parseWindow(text: string): Period | Range | undefined {
   return instants && Date.parse(from) < Date.parse(to) ? { from, to } : undefined;
 }
 
-export function windowOf({ window }: State): WindowInput {
+export function windowOf({ window }: Pick<State, "window">): WindowInput {
   if (typeof window !== "string") return { between: window };
   if (window === "month") return { period: "THIS_MONTH" };
   return { last: { "24h": "PT24H", "7d": "P7D", "30d": "P30D" }[window] };
 }
 
 /** The filter of everything on the page; `undefined` where there is none. */
-export function filterOf({ filter }: State): UsageFilter | undefined {
+export function filterOf({ filter }: Pick<State, "filter">): UsageFilter | undefined {
   const found = Object.entries(filter).map(([name, value]) => [name, value === "" ? { isNull: true } : { eq: value }]);
   return found.length ? Object.fromEntries(found) : undefined;
 }
 
-export const dimensionOf = (state: State) => state.by.toUpperCase() as UsageDimension;
-export const metricOf = (state: State) => state.metric.toUpperCase() as UsageMetric;
-export const kindOf = (state: State) => state.kind.toUpperCase() as ConsumerKind;
+export const dimensionOf = (state: Pick<State, "by">) => state.by.toUpperCase() as UsageDimension;
+export const metricOf = (state: Pick<State, "metric">) => state.metric.toUpperCase() as UsageMetric;
+export const kindOf = (state: Pick<State, "kind">) => state.kind.toUpperCase() as ConsumerKind;

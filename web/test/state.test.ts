@@ -7,6 +7,8 @@ const BUSY: State = {
   window: { from: "2026-10-25T00:00:00+02:00", to: "2026-10-26T00:00:00+01:00" },
   timezone: "Europe/Berlin",
   by: "model",
+  compare: "preceding",
+  shares: "bars",
   filter: { agent: "PR reviewer & co", user: "" },
   only: ["a", "b=c"],
   search: "50% off?",
