@@ -90,7 +90,7 @@ check: $(DEV) ## Format, lint, types, layers, SDL
 	$(BIN)/lint-imports
 	$(BIN)/usage-graph schema | diff -u schema/schema.graphql -
 
-bench: $(DEV) ## The measurements
+bench: $(DEV) $(BROWSER) ## The measurements
 	$(BIN)/python -m bench
 
 bench-check: $(DEV) ## Some of them: have ratios or processor time grown much worse

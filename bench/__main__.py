@@ -20,6 +20,7 @@ from bench.figures import Figures, figures
 from bench.measurements import MEASUREMENTS
 from bench.run import Run
 from bench.shapes import BACKFILL, HEADLINE, MIXED, OTHERS, SHAPES, SMALLEST
+from tests.browser.chromium import PROGRAM
 
 RESULTS = Path(__file__).parent / "results"
 ALWAYS = tuple(one.name for one in MEASUREMENTS if one.always)
@@ -161,6 +162,8 @@ def _arguments(argv: Sequence[str], *, checking: bool) -> argparse.Namespace:
     if "timescaledb" in given.measurements and given.database_url is None:
         parser.error("timescaledb needs --database-url")
     given.measurements = given.measurements or list(ALWAYS)
+    if "page" in given.measurements and not PROGRAM.exists():
+        parser.error("page needs a browser, which `make bench` brings")
     for name, full, quick, _ in AMOUNTS:
         if getattr(given, name) is None:
             setattr(given, name, quick if given.quick else full)

@@ -43,6 +43,8 @@ def figures(results: Json) -> Figures:
         found["size: bytes per record"] = Figure(total / size["records"], "B", "size")
     for name, (value, unit, kind) in results.get("startup", {}).items():
         found[f"startup: {name}"] = Figure(value, unit, kind)
+    for name, page in results.get("page", {}).items():
+        found |= dict(_visits(name, page))
     return found
 
 
@@ -115,6 +117,15 @@ def _reads(part: str, reads: Json) -> Iterator[tuple[str, Figure]]:
             )
         if at := case["at"].get("8"):
             yield f"{part} {name}: CPU per request", Figure(at["cpu"], "ms", "cpu")
+
+
+def _visits(name: str, page: Json) -> Iterator[tuple[str, Figure]]:
+    for kind in ("cold", "warm"):
+        for window, visits in page[kind].items():
+            shown = median(visit["shown"] for visit in visits)
+            yield f"page, {name} {window}, {kind}: first numbers", Figure(shown, "ms", "clock")
+    sent = max(visit["bytes"] for visits in page["cold"].values() for visit in visits)
+    yield f"page, {name}: bytes of its files", Figure(sent, "B", "size")
 
 
 def _flatness(results: Json) -> Iterator[tuple[str, Figure]]:

@@ -11,11 +11,13 @@ from bench import (
     read,
     report,
     report_ingest,
+    report_page,
     report_read,
     report_timescaledb,
     size,
     startup,
     timescaledb,
+    visits,
 )
 from bench.cases import flat, operations, over_a_year, questions
 from bench.run import Run
@@ -82,6 +84,10 @@ def _startup(run: Run) -> startup.Startup:
     return startup.measure(run.tell)
 
 
+def _page(run: Run) -> dict[str, visits.Visits]:
+    return visits.measure(run.database, [run.demo(), run.month()], run.tell)
+
+
 def _timescaledb(run: Run) -> timescaledb.Comparison:
     given = run.given
     plan = timescaledb.Plan(
@@ -98,5 +104,6 @@ MEASUREMENTS = (
     Measurement("larger", _larger, report_read.reads, always=False),
     Measurement("size", _size, report.size),
     Measurement("startup", _startup, report.startup),
+    Measurement("page", _page, report_page.page),
     Measurement("timescaledb", _timescaledb, report_timescaledb.timescaledb, always=False),
 )

@@ -59,6 +59,12 @@ def _figures(results: Json) -> Iterator[str]:
                 ("case", "p50 ms", "its SQL", "by hand", "cold", "requests/s at 1", "at 8", "at 32"),
                 (_case(name, one) for name, one in reads["cases"].items()),
             )
+    if visits := results.get("page"):
+        yield "### The usage page: milliseconds from navigation to its first numbers\n"
+        yield from _table(
+            ("records", "window", "new browser profile", "was here before", "of that: answered after"),
+            (row for one in visits.values() for row in _visits(one)),
+        )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -96,6 +102,14 @@ def _case(name: str, case: Json) -> tuple[str, ...]:
         _number(case["cold"]) if case["cold"] is not None else "",
         *("" if at is None else f"{at['requests_per_second']:,.0f}" for at in rates),
     )
+
+
+def _visits(one: Json) -> Iterator[tuple[str, ...]]:
+    for window, cold in one["cold"].items():
+        warm = one["warm"][window]
+        shown = (median(visit["shown"] for visit in visits) for visits in (cold, warm))
+        answered = median(visit["answered"] for visit in warm)
+        yield f"{one['records']:,}", window, *map(_number, (*shown, answered))
 
 
 def _number(value: float) -> str:

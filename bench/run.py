@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.database import Database, database
 from bench.load import Loaded, load
+from bench.visits import send_demo
 from bench.workload import Amount
 
 _DENSE_FROM = 2_000_000
@@ -39,6 +40,11 @@ class Run:
             self.loads[name] = done
             self.tell(f"load: {done.seconds:.0f} s, {done.rate:,.0f} records/s")
         return name
+
+    def demo(self) -> str:
+        """What `make demo` shows."""
+        self.tell("load: the demo's month")
+        return send_demo(self.database, "demo", self.end)
 
     def month(self) -> str:
         return self.loaded("month", records=self.given.records, days=30)

@@ -6,6 +6,7 @@ from bench.cases import FLAT, questions
 from bench.figures import Figures
 from bench.references import SAME_SQL
 from bench.shapes import HEADLINE, SHAPES, SMALLEST
+from bench.visits import WINDOWS
 
 
 class Target(NamedTuple):
@@ -72,6 +73,12 @@ _REST = (
     Target("startup: --version", most=0.2),
     Target("startup: import of usage_graph.instrument", most=0.1),
     Target("startup: overhead per LLM span", most=20),
+    *(
+        Target(f"page, {name} {window}, {kind}: first numbers", most=most)
+        for name, most in (("demo", 1_000), ("month", 1_500))
+        for window in WINDOWS
+        for kind in ("cold", "warm")
+    ),
 )
 TARGETS = (*_INGEST, *_READ, *_REST)
 

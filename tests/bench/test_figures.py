@@ -21,6 +21,7 @@ from bench.shapes import BACKFILL, HEADLINE, MIXED, OTHERS, SHAPES, SMALLEST
 from bench.size import Relation, Sizes
 from bench.targets import TARGETS, Target, judge
 from bench.throughput import Throughput
+from bench.visits import Visit, Visits
 
 
 def _measured(rate: float, own: float, database: float) -> Measured:
@@ -74,6 +75,7 @@ def _results() -> dict[str, Any]:
         "larger": Reads(10_000, 30, larger, [0.1], None),
         "size": Sizes(1_000, [Relation("usage_record", 1_000, 400_000, {"a": 300_000})]),
         "startup": {"serve to ready": (1.2, "s", "clock")},
+        "page": {"demo": Visits(9_000, {"7d": [Visit(1, 2, 3, 400, 50_000)] * 3}, {"7d": [Visit(1, 2, 3, 300, 700)]})},
     }
     found: dict[str, Any] = orjson.loads(orjson.dumps(to_json(results), option=orjson.OPT_NON_STR_KEYS))
     return found
@@ -102,6 +104,9 @@ def _results() -> dict[str, Any]:
         ("flat: totals 30 d, many of few records", 1.2, "ratio"),
         ("size: bytes per record", 700, "size"),
         ("startup: serve to ready", 1.2, "clock"),
+        ("page, demo 7d, cold: first numbers", 400, "clock"),
+        ("page, demo 7d, warm: first numbers", 300, "clock"),
+        ("page, demo: bytes of its files", 50_000, "size"),
     ],
 )
 def test_figures_are_what_was_measured(name: str, value: float, kind: str) -> None:
@@ -200,6 +205,7 @@ def test_the_page_has_the_run_between_its_marks(tmp_path: Path) -> None:
         assert text.endswith("after\n")
         assert "of another run" not in text
         assert text.count("| UsagePage |") == 1
+        assert "| 9,000 | 7d | 400 | 300 | 3.00 |" in text
         assert "**missed**" in text
     (tmp_path / "performance.md").write_text("no marks")
     with pytest.raises(ValueError, match="marks"):

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 HERE = Path(__file__).parent
 _UNPACKED = HERE / "node_modules" / ".chromium"
+PROGRAM = _UNPACKED / "chromium"
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -24,7 +25,7 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # Without a sandbox: containers allow none, and it opens our own pages alone.
         browser = playwright.chromium.launch(
-            executable_path=_UNPACKED / "chromium", args=["--font-render-hinting=none"], env=environment
+            executable_path=PROGRAM, args=["--font-render-hinting=none"], env=environment
         )
         try:
             yield browser
