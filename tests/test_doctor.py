@@ -9,6 +9,7 @@ import pytest
 from tests.serving import Server, free_port
 from usage_graph.config import Settings
 from usage_graph.doctor import Check, doctor
+from usage_graph.page import app as page
 
 
 def settings(data_dir: Path) -> Settings:
@@ -77,3 +78,11 @@ async def test_a_data_directory_that_cannot_be_made(tmp_path: Path) -> None:
     found = by_name(await doctor(settings(tmp_path / "file" / "data")))
     assert not found["database"].ok
     assert "Choose another with USAGE_GRAPH_DATA_DIR" in found["database"].detail
+
+
+async def test_an_installation_without_the_page_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = by_name(await doctor(settings(tmp_path / "new")))
+    assert found["usage page"] == Check("usage page", True, "is there")
+    monkeypatch.setattr(page, "_STATIC", tmp_path)
+    found = by_name(await doctor(settings(tmp_path / "new")))
+    assert found["usage page"] == Check("usage page", False, "lacks index.html: install usage-graph anew")

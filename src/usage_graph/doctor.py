@@ -17,6 +17,7 @@ from usage_graph import database
 from usage_graph.config import SERVICE, Settings
 from usage_graph.errors import StartupError
 from usage_graph.listen import PortTaken, bind
+from usage_graph.page import app as page
 from usage_graph.store import migrate
 from usage_graph.store.connect import Connection, connect
 from usage_graph.store.embedded.directory import DataDirectory
@@ -34,12 +35,14 @@ class Check:
 
 
 async def doctor(settings: Settings) -> list[Check]:
-    """Look at Python and protobuf; then at the server that runs, else at the ports, the database and its schema."""
+    """Look at Python, protobuf and the page; then at the server that runs, else at the ports, the database and its
+    schema."""
     found = [Check("Python", True, platform.python_version())]
     kind = api_implementation.Type()
     found.append(
         Check("protobuf", kind == "upb", kind if kind == "upb" else f"{kind}: far too slow; reinstall protobuf's wheel")
     )
+    found.append(_page())
     if (server := await asyncio.to_thread(_server, settings)) is not None:
         return [*found, server]
     found += _ports(settings)
@@ -60,6 +63,12 @@ async def doctor(settings: Settings) -> list[Check]:
     except StartupError as error:
         found.append(Check("database", False, str(error)))
     return found
+
+
+def _page() -> Check:
+    lacking = page.missing()
+    detail = f"lacks {', '.join(lacking)}: install usage-graph anew" if lacking else "is there"
+    return Check("usage page", not lacking, detail)
 
 
 def _server(settings: Settings) -> Check | None:

@@ -1,7 +1,9 @@
 """What the composition root mounts: ``/`` and ``/assets``, the files that it is made of."""
 
 import gzip
+import re
 from functools import cache, partial
+from hashlib import sha256
 from importlib.resources import files
 from mimetypes import guess_type
 
@@ -40,15 +42,28 @@ class _File:
         suffix = name[name.rindex(".") :]
         self._content = path.read_bytes()
         self._zipped = gzip.compress(self._content, mtime=0)
-        self._headers = {**_HEADERS, "cache-control": cache_control}
+        # Weak, since it is the same for what is compressed and what is not.
+        self._etag = f'W/"{sha256(self._content).hexdigest()[:16]}"'
+        self._headers = {**_HEADERS, "cache-control": cache_control, "etag": self._etag}
         self._media_type = _TYPES.get(suffix) or guess_type(name)[0] or "application/octet-stream"
 
     def response(self, request: Request) -> Response:
-        if "gzip" in request.headers.get("accept-encoding", "") and len(self._zipped) < len(self._content):
+        known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
+        if self._etag in known or "*" in known:
+            return Response(status_code=304, headers=self._headers)
+        if _reads_gzip(request.headers.get("accept-encoding", "")) and len(self._zipped) < len(self._content):
             return Response(
                 self._zipped, headers={**self._headers, "content-encoding": "gzip"}, media_type=self._media_type
             )
         return Response(self._content, headers=self._headers, media_type=self._media_type)
+
+
+def _reads_gzip(accepted: str) -> bool:
+    for part in accepted.lower().split(","):
+        coding, _, weight = part.replace(" ", "").partition(";")
+        if coding in ("gzip", "*"):
+            return not re.fullmatch(r"q=0(\.0*)?", weight)
+    return False
 
 
 @cache
@@ -69,6 +84,15 @@ async def _home(request: Request) -> Response:
 
 async def _send(name: str, request: Request) -> Response:
     return _asset(name).response(request)
+
+
+def missing() -> list[str]:
+    """The files of the page that are not in this installation."""
+    page = _STATIC / "index.html"
+    if not page.is_file():
+        return ["index.html"]
+    named = re.findall(r'"\./(assets/[^"]+)"', page.read_text(encoding="utf-8"))
+    return [name for name in named if not _STATIC.joinpath(name).is_file()]
 
 
 def routes() -> list[BaseRoute]:
