@@ -51,7 +51,7 @@ def test_the_usage_page_ships_in_the_wheel_as_it_is_built(wheel: Path) -> None:
 
 
 def test_the_wheel_works_alone(wheel: Path, tmp_path: Path) -> None:
-    """Imported from the unpacked wheel, away from the checkout, the program finds its SQL, its operations and its page."""
+    """Imported from the unpacked wheel, away from the checkout, it finds its SQL, its operations and its page."""
     zipfile.ZipFile(wheel).extractall(tmp_path)
     program = (
         "import usage_graph; from usage_graph.store import migrate;"
