@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { TypedDocumentString } from "./generated.ts";
-import { headers } from "./key.ts";
+import { encoded, headers } from "./key.ts";
 
 type Failure = { message: string; extensions?: { code?: string } };
 type Answer<Result> = { data?: Result | null; errors?: Failure[]; extensions?: { cost?: { retryAfter?: number } } };
@@ -37,11 +37,12 @@ export async function ask<Result, Variables>(
   variables: Variables,
   { project, signal }: { project: string; signal: AbortSignal },
 ): Promise<Result> {
+  if (!isProject(project)) throw new Refused("No project has such a name: look at the end of the address.", "BAD_PROJECT");
   let response: Response;
   try {
     response = await fetch(API, {
       method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json", ...headers(project) },
+      headers: { "content-type": "application/json", accept: "application/json", ...encoded(headers(project)) },
       body: JSON.stringify({ query: asked.toString(), variables }),
       signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]),
     });
@@ -75,3 +76,6 @@ function pauseOf({ headers }: Response): number | undefined {
   const said = headers.get("retry-after");
   return said !== null && /^\d+$/.test(said) ? Number(said) : undefined;
 }
+
+/** As the server has it: whatever can be printed, up to 256 characters. */
+const isProject = (name: string) => !/(?! )[\p{C}\p{Z}]/u.test(name) && [...name].length <= 256;

@@ -26,9 +26,16 @@ function read(): string {
   }
 }
 
+/** Who asks, of which project: what a WebSocket is opened with, and headers as `encoded`. */
 export function headers(project: string): Record<string, string> {
   const found: Record<string, string> = {};
   if (key.value) found["authorization"] = `Bearer ${key.value}`;
   if (project) found["x-usage-graph-project"] = project;
   return found;
+}
+
+/** The same as headers are sent: the bytes of UTF-8, since `fetch` takes no letter beyond Latin-1. */
+export function encoded(found: Record<string, string>): Record<string, string> {
+  const bytes = (text: string) => String.fromCharCode(...new TextEncoder().encode(text));
+  return Object.fromEntries(Object.entries(found).map(([name, value]) => [name, bytes(value)]));
 }

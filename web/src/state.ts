@@ -176,8 +176,14 @@ function isZone(name: string): boolean {
 function parseWindow(text: string): Period | Range | undefined {
   if (Object.hasOwn(PERIODS, text)) return text as Period;
   const [from = "", to = ""] = text.split("/");
-  const instants = [from, to].every((instant) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S+$/.test(instant));
-  return instants && Date.parse(from) < Date.parse(to) ? { from, to } : undefined;
+  return isInstant(from) && isInstant(to) && Date.parse(from) < Date.parse(to) ? { from, to } : undefined;
+}
+
+/** Whether the server reads it as browsers do, for whom 30 February is in March; in years that clocks show with four digits. */
+function isInstant(text: string): boolean {
+  const [, year, month, day] = /^(19[7-9]\d|2\d{3})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.exec(text) ?? [];
+  const date = new Date(`${year}-${month}-${day}T00:00:00Z`);
+  return date.getUTCDate() === Number(day) && !Number.isNaN(Date.parse(text));
 }
 
 export function windowOf({ window }: Pick<State, "window">): WindowInput {

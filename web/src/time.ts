@@ -107,7 +107,7 @@ export function ago(instant: string, now: number): string {
 /** The instant at which a clock in `timezone` shows `local`, such as `2026-11-22T14:50`; RFC 3339, in UTC. */
 export function instantOf(local: string, timezone: string): string | undefined {
   // Browsers read many things as a date, and none says so.
-  if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d)?$/.test(local)) return undefined;
+  if (!/^(19[7-9]\d|2\d{3})-\d\d-\d\d(T\d\d:\d\d)?$/.test(local)) return undefined;
   const wanted = Date.parse(`${local.length === 10 ? `${local}T00:00` : local}:00Z`);
   if (Number.isNaN(wanted)) return undefined;
   // A zone's offset is that of the instant, which is what is looked for: the second guess is right but within a change.

@@ -28,6 +28,25 @@ test("what an address says wrongly is as usual", () => {
   assert.deepEqual(parse("window=tomorrow&metric=toString&page=-4&by=__proto__"), INITIAL);
 });
 
+test("a time that the server would not read, or no calendar has, is as usual", () => {
+  for (const window of [
+    "2026-02-30T00:00:00Z/2026-03-03T00:00:00Z",
+    "2026-11-02T00:00:00Z/2026-11-01T00:00:00Z",
+    "0000-01-01T00:00:00Z/9999-12-31T23:59:59Z",
+    "2026-11-01T00:00:00+99:99/2026-11-02T00:00:00Z",
+    "2026-11-01T25:00:00Z/2026-11-03T00:00:00Z",
+    "2026-11-01T00:00:00/2026-11-02T00:00:00",
+    "2026-11-01T00:00:00UTC/2026-11-02T00:00:00UTC",
+    "2026-11-01/2026-11-02",
+    "2026-11-01T00:00:00Z/",
+    "/",
+  ]) {
+    assert.equal(parse(`window=${encodeURIComponent(window)}`).window, INITIAL.window, window);
+  }
+  const leap = { from: "2028-02-29T00:00:00.123456789-09:30", to: "2028-03-01T00:00:00Z" };
+  assert.deepEqual(parse(`window=${encodeURIComponent(`${leap.from}/${leap.to}`)}`).window, leap);
+});
+
 test("what an address does not say is as it was last chosen", () => {
   assert.equal(parse("metric=calls", { ...INITIAL, window: "30d" }).window, "30d");
 });

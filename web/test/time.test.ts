@@ -23,6 +23,7 @@ test("how long ago", () => {
 test("a clock's time is an instant, on both sides of a change", () => {
   assert.equal(instantOf("2026-03-29T01:30", "Europe/Berlin"), "2026-03-29T00:30:00.000Z");
   assert.equal(instantOf("2026-03-29T03:30", "Europe/Berlin"), "2026-03-29T01:30:00.000Z");
+  assert.equal(instantOf("9999-12-31T23:30", "America/New_York"), undefined);
   assert.equal(instantOf("2026-10-25", "Europe/Berlin"), "2026-10-24T22:00:00.000Z");
   assert.equal(instantOf("2026-10-26", "Europe/Berlin"), "2026-10-25T23:00:00.000Z");
   assert.equal(instantOf("nonsense", "UTC"), undefined);
