@@ -6,9 +6,12 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
+from tests.browser.board import Board
 from tests.browser.calls import send
 from tests.browser.chromium import AXE, chromium
+from tests.browser.demo import Demo, playing
 from tests.serving import Server
+from usage_graph.store.embedded import Embedded
 
 Open = Callable[..., Page]
 
@@ -51,12 +54,16 @@ def watch() -> Watch:
     return Watch()
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
+def profile(browser: Browser) -> BrowserContext:
     """A visitor in Berlin who has never been here."""
-    visitor = browser.new_context(
+    return browser.new_context(
         viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin", locale="en-GB", color_scheme="light"
     )
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    visitor = profile(browser)
     visitor.add_init_script(path=AXE)
     visitor.set_default_timeout(20_000)
     yield visitor
@@ -85,3 +92,23 @@ def seeded(server: Server) -> str:
     project = server.project()
     send(server, project, *range(1, 61))
     return project
+
+
+@pytest.fixture(scope="session")
+def demo(postgres: Embedded, template: str) -> Iterator[Demo]:
+    with playing(postgres, template) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def board(browser: Browser, demo: Demo) -> Iterator[Board]:
+    """A page of the demo's month, for a module; in the end it has done nothing that it should not."""
+    watch = Watch()
+    visitor = profile(browser)
+    visitor.set_default_timeout(20_000)
+    page = visitor.new_page()
+    watch.over(page)
+    yield Board(demo, page)
+    visitor.close()
+    assert watch.unexpected == []
+    assert watch.hosts == {urlsplit(demo.server.http).netloc}

@@ -17,7 +17,8 @@ from usage_graph.usage import NANO, UsageRecord
 PAGES = {"Credits, tokens and agents": "CreditsPage", "Cost, sources and calls": "UsagePage"}
 STATEMENTS = {"CreditsPage": 32, "UsagePage": 37}
 """How many statements each of the pages makes."""
-_ROW = re.compile(r"^\| (\d+) \| .+ \| (?:client: )?`([^`]+)` \|$")
+BROWSER_TESTS = {"CreditsPage": "test_credits_*.py", "UsagePage": "test_cost_*.py"}
+_ROW = re.compile(r"^\| (\d+) \| .+ \| (?:client: )?`([^`]+)` \| .*\*\*.+ \|$")
 
 
 def rows() -> dict[str, list[tuple[int, str]]]:
@@ -62,6 +63,13 @@ def test_every_statement_of_both_pages_is_in_the_tables() -> None:
     assert {name: [number for number, _ in found] for name, found in rows().items()} == {
         name: [*range(1, count + 1)] for name, count in STATEMENTS.items()
     }
+
+
+@pytest.mark.parametrize("operation", STATEMENTS)
+def test_every_statement_has_its_test_in_a_browser(operation: str) -> None:
+    modules = (ROOT / "tests" / "browser").glob(BROWSER_TESTS[operation])
+    tests = [number for path in modules for number in re.findall(r"^def test_(\d+)_", path.read_text("utf-8"), re.M)]
+    assert sorted(map(int, tests)) == [*range(1, STATEMENTS[operation] + 1)]
 
 
 @pytest.mark.parametrize("operation", STATEMENTS)
