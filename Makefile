@@ -74,7 +74,7 @@ $(POSTGRAPHILE): $(DEV) bench/peers/postgraphile/package.json bench/peers/postgr
 	$(NPM) ci --prefix bench/peers/postgraphile --loglevel error
 	@touch $@
 
-demo: $(SERVER) ## A month of sample LLM calls: the report in the terminal, then GraphiQL
+demo: $(SERVER) ## Two months of sample LLM calls: a report in the terminal, and the usage page
 	@$(BIN)/usage-graph demo
 
 run: $(SERVER) ## The server on your own data

@@ -133,7 +133,7 @@ _COMMANDS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] =
     "serve": ("take OpenTelemetry spans in and answer GraphQL", _complete("serve")),
     "migrate": ("bring the database up to date, and end", _complete("migrate")),
     "copy": ("copy the database into another one, such as a TimescaleDB", _complete("copy")),
-    "demo": ("serve a month of sample calls from a database of its own", _complete("demo")),
+    "demo": ("serve two months of sample calls from a database of its own", _complete("demo")),
     "report": ("the usage page in the terminal, from a running server", _complete_report),
     "import": ("send a history of calls to a running server", _complete_import),
     "export": ("calls, conversations or series of a running server, as a file", _complete_export),

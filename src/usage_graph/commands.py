@@ -45,7 +45,7 @@ def _complete_copy(command: argparse.ArgumentParser) -> None:
 
 def _complete_demo(command: argparse.ArgumentParser) -> None:
     command.set_defaults(command=_demo)
-    command.add_argument("--seed", type=int, default=1, help="another number is another month (default: %(default)s)")
+    command.add_argument("--seed", type=int, default=1, help="another number makes other calls (default: %(default)s)")
     ending = command.add_mutually_exclusive_group()
     ending.add_argument("--exit", action="store_true", help="end after the report")
     ending.add_argument("--keep-serving", dest="exit", action="store_false", help="serve until Ctrl-C (default)")
@@ -149,11 +149,12 @@ def _demo(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _addresses(endpoints: "Endpoints") -> str:
     lines = {
-        "Usage page": endpoints.http,
-        "GraphiQL": f"{endpoints.http}/graphql",
+        "Report": f"{_program()} report --endpoint {endpoints.http} --last P7D",
         "OTLP/HTTP": f"{endpoints.otlp_http or endpoints.http}/v1/traces",
         "OTLP/gRPC": endpoints.otlp_grpc or "off",
-        "Report": f"{_program()} report --endpoint {endpoints.http} --last P7D",
+        "GraphiQL": f"{endpoints.http}/graphql",
+        # Last: what one sees first below a long report, and what most want next.
+        "Usage page": endpoints.http,
     }
     return "\n" + "\n".join(f"{title:10} {text}" for title, text in lines.items())
 

@@ -194,7 +194,7 @@ SETTINGS = (
 )
 
 NOT_IN_DEMO = ("database_url", "engine", "retention", "prices", "tls_cert", "tls_key")
-"""Settings of the user's database: the demo has its own, keeps its whole month, and knows what its calls cost. Its
+"""Settings of the user's database: the demo has its own, keeps all of its calls, and knows what its calls cost. Its
 senders know no certificate of the user's."""
 
 COPY_TO = Setting("copy_to", _url, "database to copy to")

@@ -34,7 +34,7 @@ def played(several_backends: str) -> Iterator[tuple[list[Run], Server]]:
             [*sender, "--seed", str(SEED), "--now", now.isoformat()], capture_output=True, text=True, timeout=120
         )
         assert done.returncode == 0, done.stderr
-        yield workload.month(seed=SEED, now=now), server
+        yield workload.history(seed=SEED, now=now), server
 
 
 def total(story: list[Run], field: str) -> int:
@@ -47,7 +47,7 @@ def calls_by(groups: list[dict[str, Any]]) -> dict[str, int]:
 
 def test_the_report_has_the_storys_numbers(played: tuple[list[Run], Server]) -> None:
     story, server = played
-    usage = fetch(Question(endpoint=server.http, timezone="Europe/Berlin"))["usage"]
+    usage = fetch(Question(endpoint=server.http, timezone="Europe/Berlin", last="P61D"))["usage"]
     totals = usage["totals"]
     calls = list(workload.calls(story))
     failed = sum(call.error_type is not None for call in calls)
@@ -81,11 +81,25 @@ def test_the_report_has_the_storys_numbers(played: tuple[list[Run], Server]) -> 
     assert datetime.fromisoformat(usage["records"]["nodes"][0]["startedAt"]) == newest.started_at
 
 
+def last_month(endpoint: str, fields: str) -> dict[str, Any]:
+    answer = httpx.post(
+        f"{endpoint}/graphql", json={"query": f'{{ usage(window: {{ last: "P30D" }}) {fields} }}'}, timeout=30
+    )
+    found: dict[str, Any] = answer.json()["data"]["usage"]
+    return found
+
+
+def previous_calls(endpoint: str) -> int:
+    return int(last_month(endpoint, "{ previous { totals { calls } } }")["previous"]["totals"]["calls"])
+
+
 def credits_of(endpoint: str) -> dict[str, Decimal]:
-    """Of the whole month."""
-    document = '{ usage(window: { last: "P31D" }) { credits { consumed included additional additionalCost } } }'
-    answer = httpx.post(f"{endpoint}/graphql", json={"query": document}, timeout=30).json()
-    return {name: Decimal(value) for name, value in answer["data"]["usage"]["credits"].items()}
+    found = last_month(endpoint, "{ credits { consumed included additional additionalCost } }")["credits"]
+    return {name: Decimal(value) for name, value in found.items()}
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 def command(data_dir: Path, *arguments: str) -> list[str]:
@@ -114,7 +128,10 @@ def test_the_command_plays_to_the_end(tmp_path: Path) -> None:
     assert START_LINE.fullmatch(done.stderr)
     sent = re.search(r"^Sent ([\d,]+) LLM calls in [\d,]+ spans by OTLP/HTTP and OTLP/gRPC", done.stdout, re.M)
     assert sent is not None
-    assert f"Last 10 of {sent[1]} calls" in done.stdout
+    shown = re.search(r"^Last 10 of ([\d,]+) calls", done.stdout, re.M)
+    assert shown is not None
+    # The report is of the last thirty days; those before are there to be compared with.
+    assert 0.4 < number(shown[1]) / number(sent[1]) < 0.7
     assert "(Asia/Kolkata)" in done.stdout
     assert "GraphiQL" not in done.stdout  # nothing answers there any more
     assert sorted(path.name for path in tmp_path.iterdir()) == ["demo", "demo.lock"]
@@ -130,14 +147,16 @@ def test_the_command_keeps_serving_anew_until_it_is_told_to_stop(tmp_path: Path)
         assert serving.stdout is not None
         endpoint = serving.stdout.readline().removeprefix("ready ").strip()
         page = ""
-        while "Report " not in page:
+        while "Usage page" not in page:
             line = serving.stdout.readline()
             assert line, page
             page += line
+        assert page.endswith(f"\nUsage page {endpoint}\n")
         assert f"\nGraphiQL   {endpoint}/graphql\n" in page
         assert re.search(r"^OTLP/gRPC +127\.0\.0\.1:\d+$", page, re.M)
         usage = fetch(Question(endpoint=endpoint, timezone="UTC", last="P7D"))["usage"]
         assert usage["totals"]["calls"] > 500
+        assert previous_calls(endpoint) > 5000
         found = credits_of(endpoint)
         assert found["consumed"] == found["included"] + found["additional"]
         assert 0 < found["additional"] < found["consumed"] / 2

@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def story() -> list[Run]:
-    return workload.month(seed=1, now=NOW)
+    return workload.history(seed=1, now=NOW)
 
 
 def described(run: Run) -> list[conventions.Described]:

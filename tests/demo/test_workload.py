@@ -1,4 +1,4 @@
-"""The month is believable, and the same for the same seed and time."""
+"""The two months are believable, and the same for the same seed and time."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -11,33 +11,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usage_graph.demo import cast, workload
-from usage_graph.demo.workload import MONTH, Run
+from usage_graph.demo.workload import PAST, Run
 
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def story() -> list[Run]:
-    return workload.month(seed=1, now=NOW)
+    return workload.history(seed=1, now=NOW)
 
 
-def test_the_same_seed_and_time_give_the_same_month(story: list[Run]) -> None:
-    assert workload.month(seed=1, now=NOW) == story
-    assert workload.month(seed=2, now=NOW) != story
+def test_the_same_seed_and_time_give_the_same_calls(story: list[Run]) -> None:
+    assert workload.history(seed=1, now=NOW) == story
+    assert workload.history(seed=2, now=NOW) != story
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.integers(),
     st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31)).map(lambda at: at.replace(tzinfo=UTC)),
 )
-def test_any_month_lies_in_its_thirty_days_and_every_call_in_its_run(seed: int, now: datetime) -> None:
-    story = workload.month(seed=seed, now=now)
+def test_any_calls_lie_in_their_sixty_days_and_every_one_in_its_run(seed: int, now: datetime) -> None:
+    story = workload.history(seed=seed, now=now)
 
-    assert 4_000 < len(list(workload.calls(story))) < 14_000
+    assert 9_000 < len(list(workload.calls(story))) < 26_000
     assert all(earlier.started_at <= later.started_at for earlier, later in pairwise(story))
     for run in story:
-        assert now - MONTH + timedelta(hours=2) <= run.started_at
+        assert now - PAST <= run.started_at
         assert run.ended_at < now
         for call in run.calls:
             assert run.started_at < call.started_at < call.ended_at < run.ended_at
@@ -67,11 +67,11 @@ def test_the_company_is_busy(story: list[Run]) -> None:
     conversations = {run.conversation for run in story if run.conversation}
     users = Counter(run.user for run in story if run.user)
 
-    assert 6_000 < sum(sources.values()) < 10_000
+    assert 14_000 < sum(sources.values()) < 20_000
     assert set(sources) == {"chat", "agent", "memory"}
     assert {run.agent for run in story if run.agent} == {agent.name for agent in cast.AGENTS}
     assert {call.model for call in workload.calls(story)} >= set(cast.MODELS) - {cast.GPT_PRO}
-    assert len(conversations) > 300
+    assert len(conversations) > 600
     assert 30 < len(users) <= len(set(cast.USERS)) == 40
     assert users.most_common(1)[0][1] > 3 * users.most_common()[-1][1]
     assert 0.01 < len(failures) / sum(sources.values()) < 0.03

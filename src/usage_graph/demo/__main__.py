@@ -14,16 +14,16 @@ from usage_graph.errors import DemoError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Send the month and say how much it was; 1 if the server did not take all of it."""
+    """Send the calls and say how many they are; 1 if the server did not take all of it."""
     parser = argparse.ArgumentParser(prog="python -m usage_graph.demo", description=__doc__)
     parser.add_argument("--http", required=True, help="base URL of OTLP/HTTP")
     parser.add_argument("--grpc", help="URL of OTLP/gRPC; without it everything goes by HTTP")
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--now", type=datetime.fromisoformat, required=True, help="when the month ends")
+    parser.add_argument("--now", type=datetime.fromisoformat, required=True, help="when the last of them ends")
     given = parser.parse_args(argv)
 
     started = time.monotonic()
-    story = workload.month(seed=given.seed, now=given.now)
+    story = workload.history(seed=given.seed, now=given.now)
     calls, spans = sum(1 for _ in workload.calls(story)), replay.span_count(story)
     columns = (TextColumn("Sending spans"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)

@@ -1,4 +1,4 @@
-"""The whole demo: a fresh database, the real server, the month sent to it, and whatever the caller shows of it."""
+"""The whole demo: a fresh database, the real server, two months of calls, and whatever the caller shows of it."""
 
 import asyncio
 import fcntl
@@ -32,7 +32,7 @@ async def play(
     show: Callable[[app.Endpoints], None],
     keep_serving: bool = True,
 ) -> None:
-    """Serve a month of sample calls that ends now, until a signal; ``show`` is called once, in a thread, when it is
+    """Serve two months of sample calls that end now, until a signal; ``show`` is called once, in a thread, when it is
     all there.
 
     The database is embedded and lies in a directory of its own below ``settings.data_dir``; it is made anew each time.

@@ -1,6 +1,6 @@
-"""What happens in the demo's month: conversations, agent runs and memory extraction, as LLM calls with true counts.
+"""What happens in the demo: conversations, agent runs and memory extraction, as LLM calls with true counts.
 
-Pure: the same seed and the same ``now`` give the same month.
+Pure: the same seed and the same ``now`` give the same calls.
 """
 
 import random
@@ -11,9 +11,8 @@ from decimal import Decimal
 
 from usage_graph.demo import cast
 
-MONTH = timedelta(days=30)
-SHORT_DAY = timedelta(hours=2)
-"""Where clocks go forward, thirty days on the wall clock are an hour short of 720 hours: begin late enough for all."""
+PAST = timedelta(days=60)
+"""Twice what the report shows, so that there is something to compare it with."""
 
 WEEKEND = 0.28
 """How many conversations a day at the weekend has, against a weekday."""
@@ -77,13 +76,12 @@ class Run:
         return self.calls[-1].ended_at + timedelta(milliseconds=3)
 
 
-def month(*, seed: int, now: datetime) -> list[Run]:
-    """Everything that happened in the thirty days before ``now``, in order; a few thousand runs."""
+def history(*, seed: int, now: datetime) -> list[Run]:
+    """Everything that happened in the sixty days before ``now``, in order; some thousand runs."""
     dice = random.Random(seed)  # noqa: S311  (a repeatable story, no secret)
-    start = now - MONTH + SHORT_DAY
-    days = [now.date() - timedelta(days=back) for back in range(MONTH.days, -1, -1)]
     story: list[Run] = []
-    for back, day in zip(range(MONTH.days, -1, -1), days, strict=True):
+    for back in range(PAST.days, -1, -1):
+        day = now.date() - timedelta(days=back)
         midnight = datetime.combine(day, time(), UTC)
         # The product grows a little every day.
         expected = CONVERSATIONS * (1.15 - back / 100) * (WEEKEND if day.weekday() >= 5 else 1)
@@ -92,7 +90,7 @@ def month(*, seed: int, now: datetime) -> list[Run]:
         for agent in cast.AGENTS:
             story.extend(_agent_runs(dice, agent, midnight, spike=back in SPIKE))
     return sorted(
-        (run for run in story if start <= run.started_at and run.ended_at < now), key=lambda run: run.started_at
+        (run for run in story if now - PAST <= run.started_at and run.ended_at < now), key=lambda run: run.started_at
     )
 
 
