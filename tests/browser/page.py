@@ -32,3 +32,14 @@ def accessible(page: Page) -> None:
 
 def counted(page: Page, text: str) -> None:
     expect(calls(page).locator(".pager [role=status]")).to_have_text(text)
+
+
+def rows(place: Locator) -> list[list[str]]:
+    """What the cells of a table say; `1.8K = 1,800` where a short value has the exact one at hand."""
+    found: list[list[str]] = place.locator("tbody tr:not(.waiting)").evaluate_all(
+        """(rows) => rows.map((row) => [...row.cells].map((cell) => {
+          const exact = cell.querySelector('.exact, time');
+          return exact ? `${exact.firstChild.textContent} = ${exact.title}` : cell.innerText;
+        }))"""
+    )
+    return found

@@ -1,13 +1,176 @@
-"""The table of calls: search, filter, pages, and the details of one."""
+"""The table of calls: what a row tells, search, filter, order, pages, and the details of one."""
 
+import re
+import time
 from contextlib import suppress
+from datetime import datetime
 
-from playwright.sync_api import Error, Route, expect
+import httpx
+import pytest
+from playwright.sync_api import Error, Route, WebSocket, expect
 
 from tests.browser.calls import send
 from tests.browser.conftest import Open
-from tests.browser.page import calls, card, counted, names
+from tests.browser.page import calls, card, counted, names, rows
+from tests.otlp import PROTOBUF, call, request
 from tests.serving import Server
+
+MINUTE = 60 * 10**9
+
+LISTED = """query ($orderBy: RecordOrder) { usage(window: {last: "P7D"}) {
+  records(first: 100, orderBy: $orderBy) { nodes {
+    source name requestModel responseModel inputTokens outputTokens totalTokens cost startedAt
+  } }
+} }"""
+
+
+@pytest.fixture(scope="module")
+def mixed(server: Server) -> str:
+    """45 calls that every column puts in another order."""
+    project, now = server.project(), time.time_ns()
+    spans = [
+        call(
+            number,
+            {
+                "usage_graph.name": f"Call {number}",
+                "gen_ai.usage.input_tokens": 100 + number * 17 % 45,
+                "gen_ai.usage.output_tokens": 20 + number * 13 % 45,
+                "gen_ai.request.model": "gpt-5" if number % 4 else "gpt-5-mini",
+            },
+            start_ns=now - (number * 7 % 45 + 1) * MINUTE,
+            duration_ns=(number * 11 % 45 + 1) * 10**8,
+        )
+        for number in range(45)
+    ]
+    _send(server, project, request(spans).SerializeToString())
+    return project
+
+
+def _send(server: Server, project: str, body: bytes) -> None:
+    headers = {**PROTOBUF, "x-usage-graph-project": project}
+    assert httpx.post(f"{server.http}/v1/traces", content=body, headers=headers).status_code == 200
+
+
+def test_a_row_tells_what_the_api_says(server: Server, seeded: str, visit: Open) -> None:
+    page = visit(server, project=seeded, window="7d")
+    counted(page, "1–20 of 60 calls")
+    nodes = server.query(LISTED, project=seeded)["usage"]["records"]["nodes"]
+    for cells, node in zip(rows(calls(page)), nodes[:20], strict=True):
+        source, name, model, received, sent, both, cost, duration, when = cells
+        assert (source, name, model) == (node["source"], node["name"], node["responseModel"] or node["requestModel"])
+        for cell, count in ((received, node["inputTokens"]), (both, node["totalTokens"])):
+            assert cell == f"{count / 1000:.1f}K = {count:,}"
+        assert sent == str(node["outputTokens"])
+        assert cost == f"<$0.01 = ${node['cost']}"
+        assert duration == "1.0s = 1,000 ms"
+        assert re.match(r"\d+[mh] ago = ", when)
+        assert f"{datetime.fromisoformat(node['startedAt']):%M:%S} " in when
+
+
+# What it is ordered by already is turned around, as at the beginning and at the end.
+ORDERS = [
+    ("Time", "STARTED_AT", "ASC"),
+    ("Input", "INPUT_TOKENS", "DESC"),
+    ("Output", "OUTPUT_TOKENS", "DESC"),
+    ("Tokens", "TOKENS", "DESC"),
+    ("Duration", "DURATION", "DESC"),
+    ("Cost", "COST", "DESC"),
+    ("Cost", "COST", "ASC"),
+]
+
+
+def test_headings_order_it_and_pages_follow(server: Server, mixed: str, visit: Open) -> None:
+    page = visit(server, project=mixed, window="7d")
+    counted(page, "1–20 of 45 calls")
+    for name, field, direction in ORDERS:
+        heading = calls(page).get_by_role("columnheader", name=name, exact=True)
+        heading.get_by_role("button").press("Enter")
+        expect(heading).to_have_attribute("aria-sort", "ascending" if direction == "ASC" else "descending")
+        expect(calls(page)).to_have_attribute("aria-busy", "false")
+        order = {"orderBy": {"field": field, "direction": direction}}
+        nodes = server.query(LISTED, order, project=mixed)["usage"]["records"]["nodes"]
+        assert names(page) == [node["name"] for node in nodes[:20]], order
+    assert "order=cost-up" in page.url
+    seen = names(page)
+    for count in ("21–40", "41–45"):
+        calls(page).get_by_role("button", name="Next").click()
+        counted(page, f"{count} of 45 calls")
+        seen += names(page)
+    assert seen == [node["name"] for node in nodes]
+    page.go_back()
+    counted(page, "21–40 of 45 calls")
+    assert names(page) == seen[20:40]
+    page.go_back()
+    page.go_back()
+    expect(heading).to_have_attribute("aria-sort", "descending")
+
+
+def test_there_are_buttons_to_pages_where_there_are_several(server: Server, visit: Open) -> None:
+    project = server.project()
+    send(server, project, *range(1, 21))
+    page = visit(server, project=project, window="7d")
+    counted(page, "1–20 of 20 calls")
+    buttons = calls(page).locator(".pager button")
+    expect(buttons).to_have_count(0)
+    send(server, project, 21)
+    counted(page, "1–20 of 21 calls")
+    expect(buttons).to_have_count(3)
+    expect(calls(page).locator(".pager")).to_contain_text("Page 1 of 2")
+
+
+def test_the_keyboard_stays_on_the_button_at_the_last_page(server: Server, mixed: str, visit: Open) -> None:
+    page = visit(server, project=mixed, window="7d")
+    counted(page, "1–20 of 45 calls")
+    after = calls(page).get_by_role("button", name="Next")
+    after.focus()
+    top = calls(page).locator(".pager").bounding_box()
+    for count in ("21–40", "41–45"):
+        page.keyboard.press("Enter")
+        counted(page, f"{count} of 45 calls")
+    expect(after).to_be_focused()
+    expect(after).to_have_attribute("aria-disabled", "true")
+    page.keyboard.press("Enter")
+    counted(page, "41–45 of 45 calls")
+    # The last page is as high as the others: the button stays where the pointer is.
+    assert calls(page).locator(".pager").bounding_box() == top
+
+
+def test_times_go_on_by_themselves(server: Server, visit: Open) -> None:
+    project = server.project()
+    send(server, project, 1)
+    page = visit(server)
+    page.clock.install()
+    page.goto(f"{server.http}/?project={project}&window=7d")
+    when = calls(page).locator("tbody time")
+    expect(when).to_contain_text(re.compile(r"^[12]m ago"))
+    page.clock.fast_forward("10:00")
+    expect(when).to_contain_text(re.compile(r"^1[12]m ago"))
+
+
+def test_answers_that_are_slower_than_calls_are_waited_for(server: Server, visit: Open) -> None:
+    """Each call that comes has the page ask again, but not in place of what is under way: there would be no answer."""
+    project = server.project()
+    send(server, project, 1)
+    page = visit(server)
+    lines: list[WebSocket] = []
+    page.on("websocket", lambda line: lines.append(line))
+    page.goto(f"{server.http}/?project={project}&window=7d")
+    counted(page, "1–1 of 1 calls")
+    expect(page.locator(".live")).to_have_text("live")
+    held: list[Route] = []
+    slow = [True]
+    page.route("**/graphql", lambda route: held.append(route) if slow else route.continue_())
+    given_up: list[str] = []
+    page.on("requestfailed", lambda asked: given_up.append(asked.post_data or ""))
+    for count in (2, 3):
+        with lines[-1].expect_event("framereceived", lambda frame, count=count: f'"calls":{count}' in frame):
+            send(server, project, count)
+    slow.clear()
+    assert held
+    for route in held:
+        route.continue_()
+    counted(page, "1–3 of 3 calls")
+    assert given_up == []
 
 
 def test_the_table_searches_as_one_types_and_filters_alone(server: Server, seeded: str, visit: Open) -> None:
@@ -72,10 +235,45 @@ def test_pages_do_not_shift_while_calls_arrive(server: Server, visit: Open) -> N
 
 def test_details_of_a_call(server: Server, seeded: str, visit: Open) -> None:
     page = visit(server, project=seeded, window="7d")
-    calls(page).locator("tbody button.link").first.click()
-    dialog = page.get_by_role("dialog")
+    first = calls(page).locator("tbody button.link").first
+    name = first.inner_text()
+    first.press("Enter")
+    dialog = page.get_by_role("dialog", name="Details of a call")
     expect(dialog.get_by_text("Model asked for")).to_be_visible()
+    expect(dialog.get_by_role("heading", level=2)).to_contain_text(name)
     assert "record=" in page.url
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    assert "record=" not in page.url
+    expect(page).not_to_have_url(re.compile("record="))
+    expect(first).to_be_focused()
+    page.go_back()
+    expect(dialog.get_by_text("Model asked for")).to_be_visible()
+    page.reload()
+    expect(dialog.get_by_text("Model asked for")).to_be_visible()
+    # Beside it is outside.
+    page.mouse.click(20, 20)
+    expect(dialog).to_have_count(0)
+
+
+def test_details_lead_to_calls_of_the_same_kind(server: Server, seeded: str, visit: Open) -> None:
+    page = visit(server, project=seeded, window="7d", search="Question 22")
+    counted(page, "1–1 of 1 calls")
+    calls(page).get_by_role("button", name="Question 22").click()
+    dialog = page.get_by_role("dialog", name="Details of a call")
+    dialog.get_by_role("link", name="chat-6").click()
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("button", name="Remove conversation: chat-6")).to_be_visible()
+
+
+def test_a_search_without_calls_says_so_and_leads_back(server: Server, seeded: str, visit: Open) -> None:
+    page = visit(server, project=seeded, window="7d")
+    counted(page, "1–20 of 60 calls")
+    calls(page).get_by_label("Source").select_option("chat")
+    counted(page, "1–20 of 30 calls")
+    calls(page).get_by_role("searchbox").fill("Reviewer")
+    expect(calls(page).get_by_text("No calls with “Reviewer” of chat in this time.")).to_be_visible()
+    expect(calls(page).locator(".pager button")).to_have_count(0)
+    calls(page).get_by_role("button", name="Show all calls").click()
+    counted(page, "1–20 of 60 calls")
+    expect(calls(page).get_by_role("searchbox")).to_have_value("")
+    expect(calls(page).get_by_label("Source")).to_have_value("")

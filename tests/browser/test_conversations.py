@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.browser.conftest import Open
-from tests.browser.page import calls, card, counted, panel
+from tests.browser.page import calls, card, counted, panel, rows
 from tests.otlp import PROTOBUF, Value, call, request
 from tests.serving import Server
 
@@ -76,42 +76,43 @@ def test_a_row_tells_what_the_api_says(server: Server, talked: str, visit: Open)
     nodes = server.query(LISTED, project=talked)["usage"]["conversations"]["nodes"]
     assert titles(page) == [title_of(node) for node in nodes[:20]]
     assert any(title.startswith("Conversation with user s3fn3ObixB") for title in titles(page))
-    for row, node in zip(talks(page).locator("tbody tr").all(), nodes[:20], strict=True):
-        cells = row.locator("td")
-        assert [cells.nth(place).inner_text() for place in range(3)] == [node["agent"], node["user"], node["channel"]]
-        assert cells.nth(3).inner_text() == str(node["turns"])
-        assert re.match(r"\d+", cells.nth(4).inner_text())[0] == str(node["totals"]["calls"])  # type: ignore[index]
-        assert cells.nth(5).inner_text() == node["totals"]["credits"]
-        assert cells.nth(6).locator("[title]").get_attribute("title") == f"{node['totals']['totalTokens']:,}"
-        assert cells.nth(7).locator("[title]").get_attribute("title") == f"${node['totals']['cost']}"
-        assert re.match(r"\d+(m|h|d) ago", cells.nth(8).inner_text())
+    for cells, node in zip(rows(talks(page)), nodes[:20], strict=True):
+        _, agent, user, channel, turns, count, credits_, tokens, cost, active = cells
+        assert (agent, user, channel, turns) == (node["agent"], node["user"], node["channel"], str(node["turns"]))
+        assert count.split()[0] == str(node["totals"]["calls"])
+        assert credits_ == node["totals"]["credits"]
+        assert tokens == f"{node['totals']['totalTokens'] / 1000:.1f}K = {node['totals']['totalTokens']:,}"
+        assert cost.endswith(f" = ${node['totals']['cost']}")
+        assert re.match(r"\d+[mhd] ago = ", active)
 
 
-COLUMNS = {
-    "Conversation": ("TITLE", "ASC"),
-    "Agent": ("AGENT", "ASC"),
-    "User": ("USER", "ASC"),
-    "Channel": ("CHANNEL", "ASC"),
-    "Turns": ("TURNS", "DESC"),
-    "Calls": ("CALLS", "DESC"),
-    "Credits": ("CREDITS", "DESC"),
-    "Tokens": ("TOKENS", "DESC"),
-    "Cost": ("COST", "DESC"),
-}
+# What it is ordered by already is turned around, as at the end.
+COLUMNS = [
+    ("Conversation", "TITLE", "ASC"),
+    ("Agent", "AGENT", "ASC"),
+    ("User", "USER", "ASC"),
+    ("Channel", "CHANNEL", "ASC"),
+    ("Turns", "TURNS", "DESC"),
+    ("Calls", "CALLS", "DESC"),
+    ("Credits", "CREDITS", "DESC"),
+    ("Tokens", "TOKENS", "DESC"),
+    ("Last active", "LAST_ACTIVE_AT", "DESC"),
+    ("Cost", "COST", "DESC"),
+    ("Cost", "COST", "ASC"),
+]
 
 
 def test_headings_order_it_and_pages_follow(server: Server, talked: str, visit: Open) -> None:
     page = visit(server, project=talked, window="7d")
     told(page, f"1–20 of {CONVERSATIONS} conversations")
-    for name, (field, direction) in COLUMNS.items():
-        for turned in (direction, "DESC" if direction == "ASC" else "ASC"):
-            heading = talks(page).get_by_role("columnheader", name=name, exact=True)
-            heading.get_by_role("button").click()
-            expect(heading).to_have_attribute("aria-sort", "ascending" if turned == "ASC" else "descending")
-            expect(talks(page)).to_have_attribute("aria-busy", "false")
-            by = {"field": field, "direction": turned}
-            nodes = server.query(LISTED, {"orderBy": by}, project=talked)["usage"]["conversations"]["nodes"]
-            assert titles(page) == [title_of(node) for node in nodes[:20]], by
+    for name, field, direction in COLUMNS:
+        heading = talks(page).get_by_role("columnheader", name=name, exact=True)
+        heading.get_by_role("button").click()
+        expect(heading).to_have_attribute("aria-sort", "ascending" if direction == "ASC" else "descending")
+        expect(talks(page)).to_have_attribute("aria-busy", "false")
+        by = {"field": field, "direction": direction}
+        nodes = server.query(LISTED, {"orderBy": by}, project=talked)["usage"]["conversations"]["nodes"]
+        assert titles(page) == [title_of(node) for node in nodes[:20]], by
     expect(talks(page).locator("[aria-sort]")).to_have_count(1)
     assert "talkOrder=cost-up" in page.url
     seen = titles(page)
