@@ -25,7 +25,7 @@ import { Tip } from "./tip.tsx";
 import { When } from "./when.tsx";
 
 export function App() {
-  const { answer, stale } = useOverview();
+  const { answer, stale, old } = useOverview();
   const preceding = usePreceding(answer);
   const { data, error } = answer.value;
   const usage = data?.usage;
@@ -51,7 +51,7 @@ export function App() {
         </nav>
         <Controls range={usage?.range} />
       </header>
-      <main id="main">
+      <main id="main" data-old={old.value}>
         <Narrowing />
         <Door />
         {error && !refused.value ? <Problem error={error} /> : null}

@@ -57,7 +57,7 @@ export function Health() {
         </Scroll>
       </Panel>
       <div id="health" class="pair">
-        <Panel title="Calls without a price" stale={stale}>
+        <Panel title="Calls without a price" stale={stale && !error}>
           {data && !unpriced.length ? <p class="none-here">Every call in this time has a price.</p> : null}
           {unpriced.length ? (
             <>
@@ -91,7 +91,7 @@ export function Health() {
             </>
           ) : null}
         </Panel>
-        <Panel title="What was sent" stale={stale}>
+        <Panel title="What was sent" stale={stale && !error}>
           {data ? <Ingest sent={data.ingestHealth} /> : null}
         </Panel>
       </div>

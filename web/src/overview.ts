@@ -42,20 +42,24 @@ const differs = (part: Part, shown: Choices, wanted: Choices): boolean =>
 
 export function useOverview(): {
   answer: ReadonlySignal<Answer<Overview>>;
-  /** Whether what a part shows is not what is chosen. */
+  /** Whether what a part shows is not what is chosen, and that is on its way. */
   stale: (part: Part) => boolean;
+  /** Whether what is shown is not what is chosen, and stays so for now, since something went wrong. */
+  old: ReadonlySignal<boolean>;
 } {
   const choices = useComputed<Choices>(() => {
     const { window, filter, bucket, by, metric, kind } = state.value;
     return { window, timezone: timezone.value, filter, bucket, by, metric, kind };
   });
   const answer = usePut(useMemo(asking, []), choices);
+  const outdated = (part: Part) => {
+    const { data } = answer.value;
+    return !data || differs(part, data.of[part], choices.value);
+  };
   return {
     answer,
-    stale: (part) => {
-      const { data } = answer.value;
-      return !data || differs(part, data.of[part], choices.value);
-    },
+    stale: (part) => !answer.value.error && outdated(part),
+    old: useComputed(() => answer.value.error !== undefined && (Object.keys(PARTS) as Part[]).some(outdated)),
   };
 }
 

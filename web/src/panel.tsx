@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 import { show } from "./address.ts";
 import { tryAgain, type Refused } from "./ask.ts";
+import { refused } from "./key.ts";
 
 type Props = {
   title: string;
@@ -23,7 +24,7 @@ export function Panel({ title, id: place, class: name, tools, stale = false, err
         <h2 id={id}>{title}</h2>
         {tools}
       </header>
-      {error ? (
+      {error && !refused.value ? (
         <div class="over">
           <Problem error={error} />
         </div>

@@ -13,8 +13,14 @@ const BUSY: State = {
   only: ["a", "b=c"],
   search: "50% off?",
   from: "chat",
+  order: "cost-up",
   page: 3,
-  cursor: "abc/+=",
+  cursor: ">abc/+=",
+  talkOrder: "title",
+  talkPage: 2,
+  talkCursor: "<abc",
+  about: "xyz",
+  numbers: "exact",
 };
 
 test("what was written is read again", () => {
@@ -25,7 +31,8 @@ test("what was written is read again", () => {
 test("an address says no more than it has to", () => assert.equal(serialise(INITIAL), "window=7d"));
 
 test("what an address says wrongly is as usual", () => {
-  assert.deepEqual(parse("window=tomorrow&metric=toString&page=-4&by=__proto__"), INITIAL);
+  assert.deepEqual(parse("window=tomorrow&metric=toString&page=-4&by=__proto__&timezone=Mars&order=newest"), INITIAL);
+  assert.deepEqual(parse("page=3&talkCursor=%3Eabc"), INITIAL, "a page without its cursor, and a cursor without a page");
 });
 
 test("a time that the server would not read, or no calendar has, is as usual", () => {
@@ -49,6 +56,11 @@ test("a time that the server would not read, or no calendar has, is as usual", (
 
 test("what an address does not say is as it was last chosen", () => {
   assert.equal(parse("metric=calls", { ...INITIAL, window: "30d" }).window, "30d");
+});
+
+test("an address of the page itself says the same to everybody, whatever they chose last", () => {
+  const chosen: State = { ...INITIAL, window: "30d", metric: "calls", timezone: "Asia/Tokyo", numbers: "exact", project: "x" };
+  assert.deepEqual(parse(serialise(INITIAL), chosen), INITIAL);
 });
 
 test("what is asked for", () => {
