@@ -136,6 +136,15 @@ class Demo:
         found = self.select(columns, where, *values, then="GROUP BY 1 ORDER BY 1", span=span)
         return {row["start"]: row["sum"] for row in found}
 
+    def hours(
+        self, measure: str, where: str = "true", *values: object, span: Span | None = None
+    ) -> dict[datetime, Any]:
+        """A measure by the hours of a time, also of those without calls, by the instants at which they begin."""
+        found = self.points(measure, unit="hour", zone="UTC", where=where, values=values, span=span)
+        hour, last = (end.astimezone(UTC).replace(minute=0, second=0) for end in span or self.span)
+        every = [hour + timedelta(hours=number) for number in range((last - hour) // timedelta(hours=1) + 1)]
+        return {hour: found.get(hour.replace(tzinfo=None), 0) for hour in every}
+
     @cache  # noqa: B019
     def page(self, operation: str, search: str | None = None) -> dict[str, Any]:
         """What a public operation of docs/usage_pages.md answers for ``span``."""

@@ -227,7 +227,8 @@ def test_16_the_agent_that_used_most_has_the_largest_part(board: Board, demo: De
 def test_17_the_most_active_agents_at_a_glance(board: Board, demo: Demo) -> None:
     rows = read(panel(board.show(metric="tokens", kind="agent"), "Top consumers").locator("tbody tr"))
     ranked = [(agent, plain(value)) for agent, value in demo.groups("agent", "tokens").items() if agent is not None]
-    found = [(row[0].seen.removesuffix("agent"), row[1].exact) for row in rows]
+    names = panel(board.page, "Top consumers").locator("tbody th a").all_inner_texts()
+    found = list(zip(names, column(rows, 1), strict=True))
     assert found == ranked[:10]
     answered = {group["key"]: plain(group["totals"]["totalTokens"]) for group in api(demo)["agents"]["groups"]}
     assert all(answered.get(agent, value) == value for agent, value in found)
