@@ -25,7 +25,7 @@ RUN pip --python /opt/usage-graph install --no-build-isolation --no-deps . \
 
 FROM python:3.13.18-slim-trixie
 LABEL org.opencontainers.image.title="usage-graph" \
-      org.opencontainers.image.description="Where did my LLM tokens and money go? OpenTelemetry in, GraphQL out." \
+      org.opencontainers.image.description="Where did my LLM tokens and money go? OpenTelemetry in, a usage page and GraphQL out." \
       org.opencontainers.image.licenses="Apache-2.0"
 
 # A user with a name, for initdb insists on one. A new volume on its home takes over that directory's owner.

@@ -20,7 +20,7 @@ from bench.figures import Figures, figures
 from bench.measurements import MEASUREMENTS
 from bench.run import Run
 from bench.shapes import BACKFILL, HEADLINE, MIXED, OTHERS, SHAPES, SMALLEST
-from tests.browser.chromium import PROGRAM
+from tests.browser.chromium import installed
 
 RESULTS = Path(__file__).parent / "results"
 ALWAYS = tuple(one.name for one in MEASUREMENTS if one.always)
@@ -162,7 +162,7 @@ def _arguments(argv: Sequence[str], *, checking: bool) -> argparse.Namespace:
     if "timescaledb" in given.measurements and given.database_url is None:
         parser.error("timescaledb needs --database-url")
     given.measurements = given.measurements or list(ALWAYS)
-    if "page" in given.measurements and not PROGRAM.exists():
+    if "page" in given.measurements and not installed()[0].exists():
         parser.error("page needs a browser, which `make bench` brings")
     for name, full, quick, _ in AMOUNTS:
         if getattr(given, name) is None:

@@ -93,6 +93,14 @@ def test_commands_exist() -> None:
         assert command in usage
 
 
+def test_the_page_and_the_two_commands_come_first() -> None:
+    opening, commands = README.split("\n## ")[:2]
+    pictures = re.findall(r'(?:srcset|src)="([^"]+)"', opening)
+    assert pictures == ["docs/page-dark.png", "docs/page-light.png"]
+    assert all((ROOT / picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
+    assert re.findall(r"^make (\w+)", commands, re.M) == ["demo", "run"]
+
+
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target

@@ -168,7 +168,7 @@ SETTINGS = (
     Setting("prices", _path, "TOML file with your own prices, over those of the price list"),
     Setting("data_dir", _path, "data directory of the embedded database"),
     Setting("host", _text, "bind address of HTTP and gRPC"),
-    Setting("port", _number(0, 65535), "port of GraphQL, GraphiQL and OTLP/HTTP; 0 = any free one"),
+    Setting("port", _number(0, 65535), "port of the usage page, GraphQL, GraphiQL and OTLP/HTTP; 0 = any free one"),
     Setting("otlp_http_port", _number(0, 65535), "OTLP/HTTP also on this port; 0 = off"),
     Setting("otlp_grpc_port", _number(0, 65535), "port of OTLP/gRPC; 0 = off"),
     Setting("api_key", _key, "an operator's key, besides those of `usage-graph keys`: it opens every project"),
