@@ -78,6 +78,13 @@ def test_names_that_are_chosen_are_compared_alone(server: Server, seeded: str, v
     assert page.url.count("only=") == 2
 
 
+def test_chosen_names_that_are_not_there_leave_all_of_them(server: Server, seeded: str, visit: Open) -> None:
+    """Another metric may have others among its largest: a chart of nobody would help nobody."""
+    page = visit(server, project=seeded, window="7d", by="agent", only="=Somebody else")
+    expect(page.locator(".chart .fill rect").first).to_be_visible()
+    expect(page.locator(".legend button.off")).to_have_count(0)
+
+
 def test_the_chart_is_a_table_too(server: Server, seeded: str, visit: Open) -> None:
     page = visit(server, project=seeded, window="7d", bucket="day")
     page.get_by_text("As a table").click()

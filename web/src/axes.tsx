@@ -9,7 +9,7 @@ import { tick } from "./time.ts";
 /** The room that a time needs below the chart. */
 const TIME = 76;
 
-export function Amounts({ plane: { y, width }, metric }: { plane: Plane; metric: Metric }) {
+export function Scale({ plane: { y, width }, metric }: { plane: Plane; metric: Metric }) {
   return y.ticks(4).map((value) => (
     <g key={value} class="grid">
       <line x1={EDGE.left} x2={width - EDGE.right} y1={y(value)} y2={y(value)} />

@@ -5,11 +5,11 @@ import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { state } from "./address.ts";
 import { height, type Metric } from "./amount.tsx";
-import { Amounts, Cursor, Times } from "./axes.tsx";
+import { Cursor, Scale, Times } from "./axes.tsx";
 import { Bars } from "./bars.tsx";
 import { Curve } from "./curve.tsx";
 import { Legend } from "./legend.tsx";
-import { heights, type Line, type Series } from "./lines.ts";
+import { chosenOf, heights, type Line, type Series } from "./lines.ts";
 import { HEIGHT, planeOf, pointAt, type Plane } from "./plane.ts";
 import type { Preceding } from "./preceding.ts";
 import { Reading } from "./reading.tsx";
@@ -18,7 +18,8 @@ import { METRICS } from "./state.ts";
 type Props = { series: Series; lines: Line[]; metric: Metric; by: string; preceding: Preceding | undefined };
 
 export function Chart({ series, lines: all, metric, by, preceding }: Props) {
-  const { only, chart } = state.value;
+  const { chart } = state.value;
+  const only = chosenOf(all, state.value.only);
   const lines = only.length ? all.filter(({ id }) => only.includes(id)) : all;
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
@@ -31,6 +32,7 @@ export function Chart({ series, lines: all, metric, by, preceding }: Props) {
   const at = useSignal<number | null>(null);
   const index = at.value !== null && at.value < points.length ? at.value : null;
   const point = ({ clientX }: PointerEvent) => (at.value = pointAt(plane, clientX - box.current!.getBoundingClientRect().left));
+  const shared = { series, lines, metric, plane, index };
   return (
     <>
       <div
@@ -45,26 +47,9 @@ export function Chart({ series, lines: all, metric, by, preceding }: Props) {
         onBlur={() => (at.value = null)}
         onKeyDown={(event) => walk(event, at, points.length)}
       >
-        <svg width={width.value} height={HEIGHT} aria-hidden="true">
-          <Amounts plane={plane} metric={metric} />
-          {index === null ? null : <Cursor plane={plane} at={index} />}
-          {chart === "bars" ? (
-            <Bars lines={lines} metric={metric} plane={plane} partial={points.map(({ partial }) => partial)} />
-          ) : (
-            <Lines lines={lines} metric={metric} plane={plane} whole={whole} />
-          )}
-          {before ? <Curve class="before" values={before} plane={plane} halo /> : null}
-          <Times plane={plane} series={series} />
-        </svg>
+        <Drawing {...shared} whole={whole} before={before} />
         {index === null ? null : (
-          <Reading
-            series={series}
-            lines={lines}
-            preceding={preceding}
-            index={index}
-            metric={metric}
-            beyond={plane.x(index)! < width.value / 2}
-          />
+          <Reading {...shared} index={index} preceding={preceding} beyond={plane.x(index)! < width.value / 2} />
         )}
       </div>
       <Legend lines={all} only={only} metric={metric} whole={whole !== undefined} preceding={preceding} />
@@ -72,14 +57,34 @@ export function Chart({ series, lines: all, metric, by, preceding }: Props) {
   );
 }
 
-function Lines({ lines, metric, plane, whole }: { lines: Line[]; metric: Metric; plane: Plane; whole: number[] | undefined }) {
+type DrawingProps = {
+  series: Series;
+  lines: Line[];
+  metric: Metric;
+  plane: Plane;
+  index: number | null;
+  whole: number[] | undefined;
+  before: (number | null)[] | undefined;
+};
+
+function Drawing({ series, lines, metric, plane, index, whole, before }: DrawingProps) {
   return (
-    <>
-      {whole ? <Curve class="whole" values={whole} plane={plane} /> : null}
-      {lines.map((line) => (
-        <Curve key={line.id} class={line.colour} values={heights(line, metric)} plane={plane} />
-      ))}
-    </>
+    <svg width={plane.width} height={HEIGHT} aria-hidden="true">
+      <Scale plane={plane} metric={metric} />
+      {index === null ? null : <Cursor plane={plane} at={index} />}
+      {state.value.chart === "bars" ? (
+        <Bars lines={lines} metric={metric} plane={plane} partial={series.points.map(({ partial }) => partial)} />
+      ) : (
+        <>
+          {whole ? <Curve class="whole" values={whole} plane={plane} /> : null}
+          {lines.map((line) => (
+            <Curve key={line.id} class={line.colour} values={heights(line, metric)} plane={plane} />
+          ))}
+        </>
+      )}
+      {before ? <Curve class="before" values={before} plane={plane} halo /> : null}
+      <Times plane={plane} series={series} />
+    </svg>
   );
 }
 

@@ -35,4 +35,8 @@ export function linesOf(series: Series, by: string): Line[] {
   return [...lines, { ...rest, points: points.map((point) => point.totals) }];
 }
 
+/** Those of `only` that there is a line of: another choice may have put others in its place, and then all are shown. */
+export const chosenOf = (lines: Line[], only: readonly string[]): string[] =>
+  lines.map(({ id }) => id).filter((id) => only.includes(id));
+
 export const heights = (line: Line, metric: Metric): number[] => line.points.map((totals) => height(totals, metric));

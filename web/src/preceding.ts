@@ -6,7 +6,7 @@ import { aligned } from "./align.ts";
 import { usePut, type Answer } from "./answer.ts";
 import { ask, type Refused } from "./ask.ts";
 import { PrecedingSeriesDocument, type PrecedingSeriesQuery, type UsageFilter } from "./generated.ts";
-import { linesOf, type Line, type Series } from "./lines.ts";
+import { chosenOf, linesOf, type Line, type Series } from "./lines.ts";
 import type { Overview } from "./overview.ts";
 import { filterOf, type Range } from "./state.ts";
 
@@ -60,7 +60,7 @@ function questionOf(shown: Overview | undefined) {
   const { window, timezone, by } = shown.of.chart;
   const { series } = shown.usage;
   const chosen = filterOfLines(filterOf(shown.of.chart), by, series, state.value.only);
-  const of = JSON.stringify([window, timezone, chosen, series.bucket]);
+  const of = JSON.stringify([state.value.project, window, timezone, chosen, series.bucket]);
   return { of, ...range, timezone, bucket: series.bucket, filter: chosen };
 }
 
@@ -72,9 +72,10 @@ function filterOfLines(
   only: readonly string[],
 ): UsageFilter | undefined {
   const lines = linesOf(series, by);
-  const drawn = lines.filter(({ id }) => only.includes(id));
+  const chosen = chosenOf(lines, only);
+  const drawn = lines.filter(({ id }) => chosen.includes(id));
   if (!drawn.length) return filter;
   const named = ({ key }: Line): UsageFilter => ({ [by]: key === null ? { isNull: true } : { eq: key } });
-  const rest = { not: { or: lines.filter(({ rest }) => !rest).map(named) } };
-  return { and: [...(filter ? [filter] : []), { or: drawn.map((line) => (line.rest ? rest : named(line))) }] };
+  const others = { not: { or: lines.filter(({ rest }) => !rest).map(named) } };
+  return { and: [...(filter ? [filter] : []), { or: drawn.map((line) => (line.rest ? others : named(line))) }] };
 }

@@ -5,7 +5,7 @@ import { amount, exactAmount, type Metric } from "./amount.tsx";
 import { Chart } from "./chart.tsx";
 import { ChartTable } from "./chart-table.tsx";
 import { Choice, Toggle } from "./choice.tsx";
-import { linesOf } from "./lines.ts";
+import { chosenOf, linesOf } from "./lines.ts";
 import type { Overview } from "./overview.ts";
 import { Panel } from "./panel.tsx";
 import { drawable, type Preceding } from "./preceding.ts";
@@ -56,7 +56,7 @@ function Drawn({ shown, metric, preceding }: { shown: Overview; metric: Metric; 
       ) : null}
       {preceding ? (
         <p class="note" role="status">
-          {told(preceding, metric)}
+          {told(preceding, metric, chosenOf(lines, state.value.only).length > 0)}
         </p>
       ) : null}
       <ChartTable series={series} lines={lines} metric={metric} preceding={before} />
@@ -65,13 +65,13 @@ function Drawn({ shown, metric, preceding }: { shown: Overview; metric: Metric; 
 }
 
 /** What there was before, in words. */
-function told(preceding: Preceding, metric: Metric): string {
+function told(preceding: Preceding, metric: Metric, chosen: boolean): string {
   const { range, totals, over, error } = preceding;
   if (error) return `The previous period is not shown: ${error.message}`;
   if (!range) return "There is no previous period to compare with: no calls of that time are kept.";
   const when = `${minuteOf(range.from, timezone.value)} – ${minuteOf(range.to, timezone.value)}`;
   if (!totals) return `Previous period: ${when}`;
-  const names = state.value.only.length ? " of the names that are chosen" : "";
+  const names = chosen ? " of the names that are chosen" : "";
   if (!drawable(preceding)) return `No calls${names} in the previous period, ${when}.`;
   const left = over ? ` ${over === 1 ? "One of its points has" : `${over} of its points have`} no counterpart here.` : "";
   return `Previous period${names}: ${when}, ${exactAmount(amount(totals, metric), metric)} in all.${left}`;
