@@ -163,6 +163,7 @@ class UsagePageTableRecordsNodes(BaseModel):
     id: str
     source: str
     name: Optional[str]
+    agent: Optional[str]
     input_tokens: Optional[int] = Field(alias="inputTokens")
     output_tokens: Optional[int] = Field(alias="outputTokens")
     cost: Optional[Decimal]
