@@ -34,8 +34,28 @@ export function show(change: Partial<State>, { replace = false } = {}): void {
   history[replace ? "replaceState" : "pushState"](null, "", address);
 }
 
-addEventListener("popstate", () => (state.value = parse(location.search, remembered())));
-history.replaceState(null, "", `?${serialise(state.peek())}`);
+/** What is shown over the page is an entry of its own of the browser's history, so that back leads out of it. */
+const OVER = "over";
+let leaving = false;
+
+export function open(change: Partial<State>): void {
+  show(change);
+  history.replaceState(OVER, "");
+}
+
+/** The way out of what `open` led to, or of what an address did: then there is nothing before it to go back to. */
+export function close(change: Partial<State>): void {
+  if (leaving) return;
+  if (history.state !== OVER) return show(change, { replace: true });
+  leaving = true;
+  history.back();
+}
+
+addEventListener("popstate", () => {
+  leaving = false;
+  state.value = parse(location.search, remembered());
+});
+history.replaceState(history.state, "", `?${serialise(state.peek())}`);
 
 /** What was chosen, not what somebody else's address said. */
 function remember(change: Partial<State>): void {

@@ -1,8 +1,10 @@
-// A small chart for each name, all on the same scale, so that one sees who is unlike the others.
+// A small chart for each name, all on the same scale, so that one sees who is unlike the others; and how fast each was.
 
 import { line as path } from "d3-shape";
 import { state } from "./address.ts";
 import { Amount, height } from "./amount.tsx";
+import { duration, exactDuration } from "./duration.ts";
+import { Exact } from "./exact.tsx";
 import { linesOf } from "./lines.ts";
 import type { Overview } from "./overview.ts";
 import { Panel } from "./panel.tsx";
@@ -33,6 +35,11 @@ export function Each({ shown, stale }: { shown: Overview | undefined; stale: boo
                 }
               />
             </svg>
+            {totals.avgDurationMs === null ? null : (
+              <p class="mean">
+                Mean duration <Exact short={duration(totals.avgDurationMs)} exact={exactDuration(totals.avgDurationMs)} />
+              </p>
+            )}
           </li>
         ))}
       </ul>

@@ -4,6 +4,7 @@ import { effect, signal, untracked, useComputed, type ReadonlySignal } from "@pr
 import { useEffect, useMemo } from "preact/hooks";
 import { state } from "./address.ts";
 import { Refused, ask, tries } from "./ask.ts";
+import { now } from "./clock.ts";
 import type { TypedDocumentString } from "./generated.ts";
 import { key, refused } from "./key.ts";
 import { changes } from "./live.ts";
@@ -19,8 +20,16 @@ export type Answer<Result> = {
 const KEYS_MATTER = new Set(["UNAUTHENTICATED", "FORBIDDEN"]);
 /** Seconds: the longest pause before what is away is asked again. */
 const LATEST = 60;
+/** Milliseconds after which a page that nobody could see looks whether somebody can. */
+const HIDDEN = 1000;
 
-type When = { live?: boolean | (() => boolean) };
+type When = {
+  live?: boolean | (() => boolean);
+  /** Milliseconds that pass at least until calls that came ask again. */
+  every?: number;
+  /** Whether it is asked again as time goes by, since nothing tells when it is another one. */
+  always?: boolean;
+};
 type Put<Result, Variables> = (variables: Variables, options: { project: string; signal: AbortSignal }) => Promise<Result>;
 
 /**
@@ -39,18 +48,19 @@ export function useAnswer<Result, Variables>(
 export function usePut<Result, Variables>(
   put: Put<Result, Variables>,
   variables: ReadonlySignal<Variables | null>,
-  { live = true }: When = {},
+  { live = true, ...when }: When = {},
 ): ReadonlySignal<Answer<Result>> {
-  const asking = useMemo(() => new Asking(put, variables), []);
+  const asking = useMemo(() => new Asking(put, variables, when), []);
   // A signal of texts: equal questions are one.
   const question = useComputed(() => JSON.stringify([variables.value, state.value.project, key.value]));
   useEffect(() => {
     const stop = [
       effect(() => {
-        const now = question.value;
-        untracked(() => void asking.ask(now));
+        const asked = question.value;
+        untracked(() => void asking.ask(asked));
       }),
       later(changes, () => (typeof live === "function" ? live() : live) && asking.refresh()),
+      later(now, () => when.always && !document.hidden && asking.refresh()),
       later(tries, () => asking.answer.peek().error && void asking.ask(question.peek())),
     ];
     return () => {
@@ -63,9 +73,9 @@ export function usePut<Result, Variables>(
 
 /** Runs `then` when `found` changes, not before. */
 function later(found: ReadonlySignal<unknown>, then: () => unknown): () => void {
-  const now = found.peek();
+  const first = found.peek();
   return effect(() => {
-    if (found.value !== now) untracked(then);
+    if (found.value !== first) untracked(then);
   });
 }
 
@@ -73,17 +83,21 @@ class Asking<Result, Variables> {
   readonly answer = signal<Answer<Result>>({ data: undefined, error: undefined, stale: true });
   readonly #put: Put<Result, Variables>;
   readonly #variables: ReadonlySignal<Variables | null>;
+  readonly #when: When;
   #question = "";
   #current: AbortController | undefined;
   /** Set while it is to be asked again by itself. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failed = 0;
+  /** When it was asked last. */
+  #asked = 0;
   /** Whether calls came while an answer was under way. */
   #due = false;
 
-  constructor(put: Put<Result, Variables>, variables: ReadonlySignal<Variables | null>) {
+  constructor(put: Put<Result, Variables>, variables: ReadonlySignal<Variables | null>, when: When) {
     this.#put = put;
     this.#variables = variables;
+    this.#when = when;
   }
 
   async ask(question: string): Promise<void> {
@@ -97,6 +111,7 @@ class Asking<Result, Variables> {
     }
     if (question !== this.#question) this.answer.value = { ...this.answer.peek(), stale: true };
     this.#question = question;
+    this.#asked = Date.now();
     const controller = (this.#current = new AbortController());
     const wasRefused = refused.peek() !== undefined;
     try {
@@ -120,7 +135,7 @@ class Asking<Result, Variables> {
     else if (error.retryAfter !== undefined) {
       const pause = error.code === "RATE_LIMITED" ? error.retryAfter : Math.min(LATEST, error.retryAfter * 2 ** this.#failed);
       this.#failed += 1;
-      this.#timer = setTimeout(() => this.ask(this.#question), pause * 1000);
+      this.#askIn(pause * 1000);
     }
   }
 
@@ -130,7 +145,14 @@ class Asking<Result, Variables> {
    */
   refresh(): void {
     if (this.#current) this.#due = true;
-    else if (this.#timer === undefined) void this.ask(this.#question);
+    else if (this.#timer === undefined) this.#askIn(this.#asked + (this.#when.every ?? 0) - Date.now());
+  }
+
+  /** Later, and not while nobody can see the page. */
+  #askIn(milliseconds: number): void {
+    const ask = () => (document.hidden ? this.#askIn(HIDDEN) : void this.ask(this.#question));
+    if (milliseconds > 0) this.#timer = setTimeout(ask, milliseconds);
+    else ask();
   }
 
   stop(): void {

@@ -1,6 +1,5 @@
 // The whole page.
 
-import { useRef } from "preact/hooks";
 import { Each } from "./agents.tsx";
 import { show, state } from "./address.ts";
 import { Cards } from "./cards.tsx";
@@ -8,11 +7,13 @@ import { Consumers } from "./consumers.tsx";
 import { Controls } from "./controls.tsx";
 import { ConversationDetail } from "./conversation.tsx";
 import { Conversations } from "./conversations.tsx";
-import { Door } from "./door.tsx";
+import { Door, DoorBell } from "./door.tsx";
 import { Empty } from "./empty.tsx";
 import { Health } from "./health.tsx";
+import { useIngest } from "./ingest.tsx";
 import { refused } from "./key.ts";
 import { listening } from "./live.ts";
+import { Lost } from "./lost.tsx";
 import { Narrowing } from "./narrowing.tsx";
 import { useOverview } from "./overview.ts";
 import { Problem } from "./panel.tsx";
@@ -25,13 +26,11 @@ import { Tip } from "./tip.tsx";
 import { When } from "./when.tsx";
 
 export function App() {
-  const { answer, stale, old } = useOverview();
+  const { answer, stale } = useOverview();
   const preceding = usePreceding(answer);
-  const { data, error } = answer.value;
+  const ingest = useIngest();
+  const { data, error, stale: old } = answer.value;
   const usage = data?.usage;
-  const sources = useRef<string[]>([]);
-  const found = usage?.sources.groups.flatMap(({ key }) => (key === null ? [] : [key]));
-  if (found) sources.current = found;
   const nothing = usage && Number(usage.totals.calls) === 0;
   const narrowed = Object.keys(state.value.filter).length > 0;
   // Nothing to show but how to begin, and what became of what was sent, in case that was something.
@@ -49,10 +48,14 @@ export function App() {
         <nav aria-label="Elsewhere">
           <a href="graphql">GraphiQL</a>
         </nav>
+        <DoorBell />
         <Controls range={usage?.range} />
       </header>
-      <main id="main" data-old={old.value}>
-        <Narrowing />
+      <main id="main" data-old={old && error !== undefined}>
+        <div class="below">
+          <Narrowing />
+          <Lost answer={ingest} />
+        </div>
         <Door />
         {error && !refused.value ? <Problem error={error} /> : null}
         {refused.value && !usage ? null : (
@@ -67,10 +70,10 @@ export function App() {
                 <Consumers shown={data} stale={stale("consumers")} />
                 <Each shown={data} stale={stale("chart")} />
                 <Conversations />
-                <Records sources={sources.current} />
+                <Records />
               </>
             )}
-            <Health />
+            <Health ingest={ingest} />
           </>
         )}
       </main>

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { TypedDocumentString } from "./generated.ts";
 import { encoded, headers } from "./key.ts";
 
-type Failure = { message: string; extensions?: { code?: string } };
+type Failure = { message: string; path?: unknown; extensions?: { code?: string } };
 type Answer<Result> = { data?: Result | null; errors?: Failure[]; extensions?: { cost?: { retryAfter?: number } } };
 
 /** Something went wrong; the message says what, and what to do. */
@@ -31,6 +31,8 @@ export const API = new URL("graphql", document.baseURI);
 const PATIENCE = 90_000;
 /** Seconds until what is only away for a while is asked again, at first. */
 const SOON = 3;
+/** The same for what the server says of itself: it may be over soon, but asking is not what mends it. */
+const PAUSES: Record<string, number> = { UNAVAILABLE: SOON, INTERNAL: 10, TIMEOUT: 30 };
 
 export async function ask<Result, Variables>(
   asked: TypedDocumentString<Result, Variables>,
@@ -61,8 +63,10 @@ function refusal(response: Response, answer: Answer<unknown>): Refused {
   const failure = answer.errors?.[0];
   const pause = answer.extensions?.cost?.retryAfter ?? pauseOf(response);
   if (failure) {
-    const code = failure.extensions?.code ?? "INTERNAL";
-    return new Refused(failure.message, code, code === "UNAVAILABLE" ? SOON : pause);
+    const said = failure.extensions?.code ?? "INTERNAL";
+    // A part that this key is not told says nothing of the others, for which it is good.
+    const code = said === "FORBIDDEN" && failure.path ? "NOT_TOLD" : said;
+    return new Refused(failure.message, code, PAUSES[code] ?? pause);
   }
   // Whoever stands between page and server says it without GraphQL.
   if (status === 429) return new Refused("Too much was asked in a short time.", "RATE_LIMITED", pause ?? SOON);

@@ -3,7 +3,7 @@
 import { useSignal, type Signal } from "@preact/signals";
 import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { state } from "./address.ts";
+import { show, state } from "./address.ts";
 import { height, type Metric } from "./amount.tsx";
 import { Cursor, Scale, Times } from "./axes.tsx";
 import { Bars } from "./bars.tsx";
@@ -32,6 +32,11 @@ export function Chart({ series, lines: all, metric, by, preceding }: Props) {
   const at = useSignal<number | null>(null);
   const index = at.value !== null && at.value < points.length ? at.value : null;
   const point = ({ clientX }: PointerEvent) => (at.value = pointAt(plane, clientX - box.current!.getBoundingClientRect().left));
+  /** Shows one point's time alone; a tap only tells what was then. */
+  const open = (one: number | null) => {
+    const { start: from, end: to } = points[one ?? -1] ?? {};
+    if (from && to && points.length > 1) show({ window: { from, to }, bucket: "auto" });
+  };
   const shared = { series, lines, metric, plane, index };
   return (
     <>
@@ -40,12 +45,13 @@ export function Chart({ series, lines: all, metric, by, preceding }: Props) {
         ref={box}
         tabIndex={0}
         role="group"
-        aria-label={`${METRICS[metric]} over time by ${by}. Arrow keys go from point to point.`}
+        aria-label={`${METRICS[metric]} over time by ${by}. Arrow keys go from point to point, Enter shows one alone.`}
         onPointerMove={point}
         onPointerDown={point}
         onPointerLeave={(event) => event.pointerType === "mouse" && (at.value = null)}
         onBlur={() => (at.value = null)}
-        onKeyDown={(event) => walk(event, at, points.length)}
+        onClick={(event) => !(event instanceof PointerEvent && event.pointerType === "touch") && open(index)}
+        onKeyDown={(event) => (event.key === "Enter" ? open(index) : walk(event, at, points.length))}
       >
         <Drawing {...shared} whole={whole} before={before} />
         {index === null ? null : (

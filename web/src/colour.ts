@@ -1,37 +1,33 @@
 // One colour for a name, wherever on the page it is shown.
 
+import { signal } from "@preact/signals";
+
 /** How many the style sheet has, as `c0`, `c1`, ... */
 export const COLOURS = 24;
 
 /** The first of them, which are most unlike each other, are taken before the rest. */
 const UNLIKE = 12;
 
-const taken = new Map<string, Map<string, number>>();
+/** By kind, the colours of the names that are shown in charts and shares. */
+const claimed = signal<Record<string, ReadonlyMap<string, number>>>({});
 
 /**
- * The class of a name's colour; `kind` is what it is a name of. The name itself says which: it keeps it from visit to
- * visit. Where another of its kind has that one already it gets the next that is free, for as long as there is any.
+ * The class of a name's colour; `kind` is what it is a name of. Names in charts and shares have claimed theirs (`apart`),
+ * and it is the same in tables; others have the one that they would rather have.
  */
 export function colour(kind: string, name: string | null): string {
   if (name === null) return "none";
-  const colours = coloursOf(kind);
-  let found = colours.get(name);
-  if (found === undefined) {
-    const used = new Set(colours.values());
-    found = order(name).find((one) => !used.has(one)) ?? order(name)[0]!;
-    colours.set(name, found);
-  }
-  return `c${found}`;
+  return `c${claimed.value[kind]?.get(name) ?? order(name)[0]}`;
 }
 
 /**
  * Sees to it that each of `names`, which are shown at the same time, has a colour of its own, for as long as there are
- * enough: one that has none or shares one takes that of a name that is not shown now. It is called before any of them
- * is drawn.
+ * enough: one that has none or shares one takes that of a name that is not shown now. The same names at first have the
+ * same colours at every visit, whichever comes first.
  */
 export function apart(kind: string, names: readonly (string | null)[]): void {
-  const colours = coloursOf(kind);
-  const shown = new Set(names.filter((name) => name !== null));
+  const colours = new Map(claimed.peek()[kind]);
+  const shown = new Set(names.filter((name) => name !== null).sort());
   const kept = new Set<number>();
   const without: string[] = [];
   for (const name of shown) {
@@ -42,18 +38,12 @@ export function apart(kind: string, names: readonly (string | null)[]): void {
   for (const name of without) {
     const used = new Set(colours.values());
     const free = order(name).filter((one) => !kept.has(one));
-    const found = free.find((one) => !used.has(one)) ?? free[0];
-    if (found === undefined) continue;
+    const found = free.find((one) => !used.has(one)) ?? free[0] ?? order(name)[0]!;
     for (const [other, its] of colours) if (its === found && !shown.has(other)) colours.delete(other);
     colours.set(name, found);
     kept.add(found);
   }
-}
-
-function coloursOf(kind: string): Map<string, number> {
-  let colours = taken.get(kind);
-  if (!colours) taken.set(kind, (colours = new Map()));
-  return colours;
+  claimed.value = { ...claimed.peek(), [kind]: colours };
 }
 
 /** All colours, those first that a name would rather have. */

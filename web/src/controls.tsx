@@ -39,8 +39,8 @@ export function Controls({ range }: { range: Range | undefined }) {
       >
         Exact numbers
       </button>
-      <p class="range" role="status">
-        {range ? `${minuteOf(range.from, timezone.value)} – ${minuteOf(range.to, timezone.value)}` : " "}
+      <p class="range">
+        {range ? `${minuteOf(range.from, timezone.value)} – ${minuteOf(range.to, timezone.value)}` : "\u00a0"}
       </p>
     </div>
   );

@@ -1,7 +1,7 @@
 // Everything that is known of one conversation, in a dialog.
 
 import { useComputed } from "@preact/signals";
-import { show, state, timezone } from "./address.ts";
+import { close, state, timezone } from "./address.ts";
 import { useAnswer } from "./answer.ts";
 import { grouped } from "./decimal.ts";
 import { Detail, Facts } from "./detail.tsx";
@@ -25,7 +25,7 @@ export function ConversationDetail() {
     <Detail
       label="Details of a conversation"
       open={state.value.about !== ""}
-      close={() => state.peek().about && show({ about: "" })}
+      close={() => state.peek().about && close({ about: "" })}
       waiting={stale}
       error={error}
     >

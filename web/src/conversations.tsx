@@ -1,7 +1,7 @@
 // The conversations, one a row: whose, how long, and what they used.
 
 import { useComputed } from "@preact/signals";
-import { show, state, timezone } from "./address.ts";
+import { open, show, state, timezone } from "./address.ts";
 import { Amount } from "./amount.tsx";
 import { useAnswer } from "./answer.ts";
 import { titleOf } from "./conversation.tsx";
@@ -103,12 +103,14 @@ function Conversation({ row }: { row: Row }) {
   return (
     <tr>
       <th scope="row">
-        <button type="button" class="link" onClick={() => show({ about: row.id, record: "" })}>
-          {titleOf(row)}
-        </button>
+        <span class="named">
+          <button type="button" class="link" onClick={() => open({ about: row.id, record: "" })}>
+            {titleOf(row)}
+          </button>
+        </span>
       </th>
       {(["agent", "user", "channel"] as const).map((by: Narrowed & keyof Row) => (
-        <td key={by} class="model">
+        <td key={by}>
           {row[by] === null ? <Unknown why="none" /> : <Narrow by={by} value={row[by]} text={row[by]} />}
         </td>
       ))}

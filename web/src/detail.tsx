@@ -1,8 +1,9 @@
 // The dialog that tells all of one thing.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Refused } from "./ask.ts";
+import { refused } from "./key.ts";
 import { Problem } from "./panel.tsx";
 
 type Props = {
@@ -17,15 +18,17 @@ type Props = {
 
 export function Detail({ label, open, close, waiting, error, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Where a key is asked for it makes way, before that takes the focus, and comes back.
+  const shown = open && !refused.value;
+  useLayoutEffect(() => {
     const found = dialog.current!;
-    if (open && !found.open) found.showModal();
-    if (!open && found.open) found.close();
-  }, [open]);
+    if (shown && !found.open) found.showModal();
+    if (!shown && found.open) found.close();
+  }, [shown]);
   // What is around the dialog is no part of its content.
   const beside = (event: MouseEvent) => event.target === dialog.current && close();
   return (
-    <dialog ref={dialog} class="detail" aria-label={label} aria-busy={waiting} onClose={close} onClick={beside}>
+    <dialog ref={dialog} class="detail" aria-label={label} aria-busy={waiting} onClose={() => refused.peek() || close()} onClick={beside}>
       <div class="inside">
         <form method="dialog">
           <button class="close" aria-label="Close" onClick={(event) => (event.preventDefault(), close())}>

@@ -1,29 +1,51 @@
 // Where the server wants a key: asks for one, and says where it stays.
 
-import { useSignal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { show, state } from "./address.ts";
-import { tryAgain } from "./ask.ts";
+import { tryAgain, type Refused } from "./ask.ts";
 import { enter, key, refused } from "./key.ts";
 
+/** Whether somebody wants to come in otherwise, though nobody is refused. */
+const wanted = signal(false);
+
 export function Door() {
-  return refused.value ? <Entry why={refused.value.message} /> : null;
+  if (refused.value) return <Entry why={refused.value} />;
+  return wanted.value ? <Entry why={undefined} /> : null;
 }
 
-function Entry({ why }: { why: string }) {
-  const typed = useSignal("");
+export function DoorBell() {
+  return (
+    <button type="button" aria-expanded={wanted.value} onClick={() => (wanted.value = !wanted.value)}>
+      Key and project
+    </button>
+  );
+}
+
+/** What is the matter: no key, one that is not good, or one that is good for something else. */
+function titleOf(why: Refused | undefined, keyed: boolean): string {
+  if (!why) return "Another key or project";
+  if (why.code === "FORBIDDEN") return "This key does not open this page";
+  return keyed ? "The server does not know this key" : "This server wants a key";
+}
+
+function Entry({ why }: { why: Refused | undefined }) {
+  const typed = useSignal(why ? "" : key.value);
   const project = useSignal(state.value.project);
   const asking = useSignal(false);
   const field = useRef<HTMLInputElement>(null);
   // It can come while one is far down the page.
   useEffect(() => field.current?.focus(), []);
-  const now = refused.value;
   useEffect(() => {
     asking.value = false;
-  }, [now]);
+  }, [why]);
+  // Of the key that was refused, not of the one that is tried.
+  const keyed = useRef(false);
+  if (!asking.value) keyed.current = key.value !== "";
   const open = (event: Event) => {
     event.preventDefault();
     const entered = typed.value.trim();
+    wanted.value = false;
     asking.value = true;
     if (entered === key.value && project.value.trim() === state.value.project) return tryAgain();
     show({ project: project.value.trim() });
@@ -31,9 +53,9 @@ function Entry({ why }: { why: string }) {
   };
   return (
     <form class="door panel" onSubmit={open}>
-      <h2>This server wants a key</h2>
+      <h2>{titleOf(why, keyed.current)}</h2>
       <p class="problem" role="alert">
-        {asking.value ? "" : key.value ? why : ""}
+        {why && keyed.current && !asking.value ? why.message : ""}
       </p>
       <label>
         Key
@@ -41,7 +63,7 @@ function Entry({ why }: { why: string }) {
           ref={field}
           type="password"
           autocomplete="off"
-          required
+          required={why !== undefined}
           value={typed.value}
           onInput={(event) => (typed.value = event.currentTarget.value)}
         />

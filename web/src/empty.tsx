@@ -2,14 +2,19 @@
 
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
+import { state } from "./address.ts";
 import { API } from "./ask.ts";
 import { Choice } from "./choice.tsx";
+import { key } from "./key.ts";
 import { WAYS, steps, type Way } from "./ways.ts";
 
 export function Empty() {
   const way = useSignal<Way>("curl");
   const copied = useSignal("");
-  const text = useMemo(() => steps(way.value, new URL(".", API).href.slice(0, -1)), [way.value]);
+  const { project } = state.value;
+  const keyed = key.value !== "";
+  const server = new URL(".", API).href.slice(0, -1);
+  const text = useMemo(() => steps(way.value, { server, project, keyed }), [way.value, server, project, keyed]);
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
@@ -41,8 +46,12 @@ export function Empty() {
         <span role="status">{copied.value}</span>
       </p>
       <p class="note">
-        Where the server wants a key: <code>export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20KEY</code>. More libraries are in{" "}
-        <code>docs/instrumentation.md</code>; usage that was written down before comes in by <code>usage-graph import</code>.
+        {keyed ? (
+          <>
+            <code>KEY</code> stands for one that may send: <code>usage-graph keys create --scope ingest</code>.{" "}
+          </>
+        ) : null}
+        More libraries are in <code>docs/instrumentation.md</code>; usage that was written down before comes in by <code>usage-graph import</code>.
       </p>
     </section>
   );

@@ -311,9 +311,14 @@ export type HealthQueryVariables = Exact<{
 }>;
 
 
-export type HealthQuery = { usage: { totals: { calls: number | string, latency: { avgMs: number | null, p50Ms: number | null, p95Ms: number | null, p99Ms: number | null, maxMs: number | null, tokensPerSecond: number | null, firstToken: { p50Ms: number | null, p95Ms: number | null } } }, breakdown: { groups: Array<{ key: string | null, label: string | null, totals: { calls: number | string, latency: { avgMs: number | null, p50Ms: number | null, p95Ms: number | null, p99Ms: number | null, maxMs: number | null, tokensPerSecond: number | null, firstToken: { p50Ms: number | null, p95Ms: number | null } } } }> }, unpricedModels: Array<{ model: string | null, provider: string | null, calls: number | string }> }, ingestHealth: { since: string | null, lastSeen: string | null, accepted: number | string, stored: number | string, repeated: number | string, merged: number | string, notLlm: number | string, rejected: number | string, unrecognised: number | string, rejectedBy: Array<{ reason: string, count: number | string, lastSeen: string }>, unrecognisedBy: Array<{ scope: string, count: number | string, lastSeen: string }> } };
+export type HealthQuery = { usage: { totals: { calls: number | string, latency: { avgMs: number | null, p50Ms: number | null, p95Ms: number | null, p99Ms: number | null, maxMs: number | null, tokensPerSecond: number | null, firstToken: { p50Ms: number | null, p95Ms: number | null } } }, breakdown: { groups: Array<{ key: string | null, label: string | null, totals: { calls: number | string, latency: { avgMs: number | null, p50Ms: number | null, p95Ms: number | null, p99Ms: number | null, maxMs: number | null, tokensPerSecond: number | null, firstToken: { p50Ms: number | null, p95Ms: number | null } } } }> }, unpricedModels: Array<{ model: string | null, provider: string | null, calls: number | string }> } };
 
 export type TimesFragment = { avgMs: number | null, p50Ms: number | null, p95Ms: number | null, p99Ms: number | null, maxMs: number | null, tokensPerSecond: number | null, firstToken: { p50Ms: number | null, p95Ms: number | null } };
+
+export type IngestQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type IngestQuery = { ingestHealth: { since: string | null, lastSeen: string | null, accepted: number | string, stored: number | string, repeated: number | string, merged: number | string, notLlm: number | string, rejected: number | string, unrecognised: number | string, rejectedBy: Array<{ reason: string, count: number | string, lastSeen: string }>, unrecognisedBy: Array<{ scope: string, count: number | string, lastSeen: string }> } };
 
 export type OverviewQueryVariables = Exact<{
   window: WindowInput;
@@ -330,7 +335,7 @@ export type OverviewQueryVariables = Exact<{
 }>;
 
 
-export type OverviewQuery = { usage: { series?: { bucket: Bucket, points: Array<{ start: string, end: string, partial: boolean, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, groups: Array<{ key: string | null, label: string | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, points: Array<{ totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> }>, other: { key: string | null, label: string | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, points: Array<{ totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> } | null }, sources?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, agents?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, models?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, users?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, topConsumers?: Array<{ key: string, dimension: UsageDimension, label: string | null, source: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> } & { range?: { from: string, to: string, timezone: string, recordsFrom: string | null }, freshness?: { dataThrough: string | null }, totals?: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, cacheReadTokens: number | string, reasoningTokens: number | string, calls: number | string, failedCalls: number | string, avgCost: string | null, credits: string, avgDurationMs: number | null, unpricedCalls: number | string, unmeasuredCalls: number | string }, credits?: { additional: string | null, additionalCost: string | null, included: string | null, remaining: string | null, plan: { period: CreditPeriod } | null }, previous?: { range: { from: string, to: string }, totals: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, calls: number | string, avgCost: string | null, credits: string }, ratio: { cost: number | null, inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, calls: number | null, avgCost: number | null, credits: number | null } } | null } };
+export type OverviewQuery = { usage: { series?: { bucket: Bucket, points: Array<{ start: string, end: string, partial: boolean, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, groups: Array<{ key: string | null, label: string | null, totals: { avgDurationMs: number | null, cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, points: Array<{ totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> }>, other: { key: string | null, label: string | null, totals: { avgDurationMs: number | null, cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, points: Array<{ totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> } | null }, sources?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, agents?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, models?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, users?: { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null }, topConsumers?: Array<{ key: string, dimension: UsageDimension, label: string | null, source: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> } & { range?: { from: string, to: string, timezone: string, recordsFrom: string | null }, freshness?: { dataThrough: string | null }, totals?: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, cacheReadTokens: number | string, reasoningTokens: number | string, calls: number | string, failedCalls: number | string, avgCost: string | null, credits: string, avgDurationMs: number | null, unpricedCalls: number | string, unmeasuredCalls: number | string }, credits?: { additional: string | null, additionalCost: string | null, included: string | null, remaining: string | null, plan: { period: CreditPeriod } | null }, previous?: { range: { from: string, to: string }, totals: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, calls: number | string, avgCost: string | null, credits: string }, ratio: { cost: number | null, inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, calls: number | null, avgCost: number | null, credits: number | null } } | null } };
 
 export type CardsFragment = { range: { from: string, to: string, timezone: string, recordsFrom: string | null }, freshness: { dataThrough: string | null }, totals: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, cacheReadTokens: number | string, reasoningTokens: number | string, calls: number | string, failedCalls: number | string, avgCost: string | null, credits: string, avgDurationMs: number | null, unpricedCalls: number | string, unmeasuredCalls: number | string }, credits: { additional: string | null, additionalCost: string | null, included: string | null, remaining: string | null, plan: { period: CreditPeriod } | null }, previous: { range: { from: string, to: string }, totals: { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, calls: number | string, avgCost: string | null, credits: string }, ratio: { cost: number | null, inputTokens: number | null, outputTokens: number | null, totalTokens: number | null, calls: number | null, avgCost: number | null, credits: number | null } } | null };
 
@@ -338,7 +343,7 @@ export type AmountsFragment = { cost: string | null, totalTokens: number | strin
 
 export type BeforeFragment = { cost: string | null, inputTokens: number | string, outputTokens: number | string, totalTokens: number | string, calls: number | string, avgCost: string | null, credits: string };
 
-export type LineFragment = { key: string | null, label: string | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, points: Array<{ totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> };
+export type LineFragment = { key: string | null, label: string | null, totals: { avgDurationMs: number | null, cost: string | null, totalTokens: number | string, calls: number | string, credits: string }, points: Array<{ totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }> };
 
 export type SharesFragment = { groups: Array<{ key: string | null, label: string | null, share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } }>, other: { share: number | null, totals: { cost: string | null, totalTokens: number | string, calls: number | string, credits: string } } | null };
 
@@ -507,6 +512,7 @@ export const LineFragmentDoc = new TypedDocumentString(`
   label
   totals {
     ...Amounts
+    avgDurationMs
   }
   points {
     totals {
@@ -651,6 +657,21 @@ export const HealthDocument = new TypedDocumentString(`
       calls
     }
   }
+}
+    fragment Times on Latency {
+  avgMs
+  p50Ms
+  p95Ms
+  p99Ms
+  maxMs
+  tokensPerSecond
+  firstToken {
+    p50Ms
+    p95Ms
+  }
+}`) as unknown as TypedDocumentString<HealthQuery, HealthQueryVariables>;
+export const IngestDocument = new TypedDocumentString(`
+    query Ingest {
   ingestHealth {
     since
     lastSeen
@@ -673,18 +694,7 @@ export const HealthDocument = new TypedDocumentString(`
     }
   }
 }
-    fragment Times on Latency {
-  avgMs
-  p50Ms
-  p95Ms
-  p99Ms
-  maxMs
-  tokensPerSecond
-  firstToken {
-    p50Ms
-    p95Ms
-  }
-}`) as unknown as TypedDocumentString<HealthQuery, HealthQueryVariables>;
+    `) as unknown as TypedDocumentString<IngestQuery, IngestQueryVariables>;
 export const OverviewDocument = new TypedDocumentString(`
     query Overview($window: WindowInput!, $timezone: TimeZone!, $filter: UsageFilter, $bucket: Bucket!, $by: UsageDimension!, $metric: UsageMetric!, $kind: ConsumerKind!, $cards: Boolean! = true, $chart: Boolean! = true, $shares: Boolean! = true, $consumers: Boolean! = true) {
   usage(window: $window, timezone: $timezone, filter: $filter) {
@@ -803,6 +813,7 @@ fragment Line on UsageSeriesGroup {
   label
   totals {
     ...Amounts
+    avgDurationMs
   }
   points {
     totals {

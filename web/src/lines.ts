@@ -13,7 +13,7 @@ export type Line = {
   rest: boolean;
   name: string;
   colour: string;
-  totals: Amounts;
+  totals: Series["groups"][number]["totals"];
   points: Amounts[];
 };
 

@@ -5,8 +5,6 @@ export type Whole = number | string;
 
 const UNITS = ["", "K", "M", "B", "T"];
 
-export const UNKNOWN = "–";
-
 /** `1.5M`, `45.0K`, `999`. */
 export function short(value: Whole): string {
   const number = Number(value);

@@ -5,11 +5,11 @@ import { useComputed, type ReadonlySignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { state, timezone } from "./address.ts";
 import { usePut, type Answer } from "./answer.ts";
-import { ask } from "./ask.ts";
+import { Refused, ask } from "./ask.ts";
 import { apart } from "./colour.ts";
 import { OverviewDocument, type OverviewQuery } from "./generated.ts";
 import { key } from "./key.ts";
-import { changes } from "./live.ts";
+import { changes, listening } from "./live.ts";
 import { dimensionOf, filterOf, kindOf, metricOf, windowOf, type State } from "./state.ts";
 
 export type Usage = Required<OverviewQuery["usage"]>;
@@ -42,40 +42,46 @@ const differs = (part: Part, shown: Choices, wanted: Choices): boolean =>
 
 export function useOverview(): {
   answer: ReadonlySignal<Answer<Overview>>;
-  /** Whether what a part shows is not what is chosen, and that is on its way. */
+  /** Whether what a part shows is not what is chosen, and that is waited for. */
   stale: (part: Part) => boolean;
-  /** Whether what is shown is not what is chosen, and stays so for now, since something went wrong. */
-  old: ReadonlySignal<boolean>;
 } {
   const choices = useComputed<Choices>(() => {
     const { window, filter, bucket, by, metric, kind } = state.value;
     return { window, timezone: timezone.value, filter, bucket, by, metric, kind };
   });
   const answer = usePut(useMemo(asking, []), choices);
-  const outdated = (part: Part) => {
-    const { data } = answer.value;
-    return !data || differs(part, data.of[part], choices.value);
-  };
   return {
     answer,
-    stale: (part) => !answer.value.error && outdated(part),
-    old: useComputed(() => answer.value.error !== undefined && (Object.keys(PARTS) as Part[]).some(outdated)),
+    stale: (part) => {
+      const { data, error } = answer.value;
+      return !error && (!data || differs(part, data.of[part], choices.value));
+    },
   };
 }
 
 /** Asks for what differs from what it heard last. */
 function asking() {
   let heard: Overview | undefined;
+  /** The time and the points that were too many: they are asked for coarser at once. */
+  let tooMany = "";
   return async (choices: Choices, options: { project: string; signal: AbortSignal }): Promise<Overview> => {
     const moment = JSON.stringify([options.project, key.peek(), changes.peek()]);
-    const kept = heard?.moment === moment ? heard : undefined;
+    // Where nobody says when calls come, a choice is also the time to look again.
+    const kept = listening.peek() && heard?.moment === moment ? heard : undefined;
     const wanted = (Object.keys(PARTS) as Part[]).filter((part) => !kept || differs(part, kept.of[part], choices));
     if (kept && !wanted.length) return kept;
     const parts = Object.fromEntries((Object.keys(PARTS) as Part[]).map((part) => [part, wanted.includes(part)]));
     // Beside what is kept belongs the same time, not one that ends now.
     const { from = "", to = "" } = kept && !wanted.includes("cards") ? kept.usage.range : {};
     const window = from < to ? { between: { from, to } } : windowOf(choices);
-    const { usage } = await ask(OverviewDocument, { ...variablesOf(choices), window, ...parts }, options);
+    const variables = { ...variablesOf(choices), window, ...parts };
+    const coarser = { ...variables, bucket: "AUTO" } as const;
+    const points = JSON.stringify([choices.window, choices.timezone, choices.bucket]);
+    const { usage } = await ask(OverviewDocument, points === tooMany ? coarser : variables, options).catch((error: unknown) => {
+      if (!(error instanceof Refused) || error.code !== "TOO_MANY_POINTS" || points === tooMany) throw error;
+      tooMany = points;
+      return ask(OverviewDocument, coarser, options);
+    });
     const asked = Object.fromEntries(wanted.map((part) => [part, choices]));
     heard = { usage: { ...kept?.usage, ...usage } as Usage, of: { ...kept?.of, ...asked } as Overview["of"], moment };
     recolour(heard);

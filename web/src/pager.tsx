@@ -32,6 +32,9 @@ export function lacking(list: Listed | undefined): number {
 export function Pager({ what, page, list, stale, go }: Props) {
   // Until the next page is there, this is still the one before.
   const settled = useRef(page);
+  const turned = useRef(false);
+  if (page !== settled.current) turned.current = true;
+  else if (!stale) turned.current = false;
   if (!stale) settled.current = page;
   if (!list) return <nav class="pager" aria-label={`Pages of ${what}`} />;
   const { totalCount: total, pageInfo: info, nodes } = list;
@@ -41,7 +44,8 @@ export function Pager({ what, page, list, stale, go }: Props) {
   const back = () => (page === 2 ? go(1, "") : go(page - 1, `<${info.startCursor ?? ""}`));
   return (
     <nav class="pager" aria-label={`Pages of ${what}`}>
-      <span role="status">
+      {/* Said aloud where a page is turned, not where calls come. */}
+      <span role="status" aria-live={turned.current ? "polite" : "off"}>
         {nodes.length ? `${whole(first)}–${whole(first + nodes.length - 1)} of ${whole(total)}` : `None of ${whole(total)}`} {what}
       </span>
       {several ? (

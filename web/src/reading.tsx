@@ -25,6 +25,7 @@ export function Reading({ series, lines, preceding, index, metric, beyond }: Pro
         <strong>{span(start, end, timezone.value, series.bucket)}</strong>
         {partial ? <em> partial</em> : null}
       </p>
+      {series.points.length > 1 ? <p class="hint">Click or Enter: this time alone</p> : null}
       <dl>
         <div class="total">
           <dt>All</dt>

@@ -1,7 +1,7 @@
 // Everything that is known of one call, in a dialog.
 
 import { useComputed } from "@preact/signals";
-import { show, state, timezone } from "./address.ts";
+import { close, state, timezone } from "./address.ts";
 import { useAnswer } from "./answer.ts";
 import { Badge } from "./badge.tsx";
 import { grouped } from "./decimal.ts";
@@ -25,7 +25,7 @@ export function RecordDetail() {
     <Detail
       label="Details of a call"
       open={state.value.record !== ""}
-      close={() => state.peek().record && show({ record: "" })}
+      close={() => state.peek().record && close({ record: "" })}
       waiting={stale}
       error={error}
     >

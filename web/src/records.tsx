@@ -1,13 +1,14 @@
 // The calls, one a row, with a search and a filter of their own, and pages that do not shift.
 
 import { useComputed } from "@preact/signals";
-import { show, state, timezone } from "./address.ts";
+import { open, show, state, timezone } from "./address.ts";
 import { useAnswer } from "./answer.ts";
 import { Badge } from "./badge.tsx";
 import { Select } from "./choice.tsx";
 import { duration, exactDuration } from "./duration.ts";
 import { Exact, Unknown } from "./exact.tsx";
-import { RecordTableDocument, type RecordTableQuery } from "./generated.ts";
+import { FilterValuesDocument, RecordTableDocument, type RecordTableQuery } from "./generated.ts";
+import { SLOWLY } from "./health.tsx";
 import { exactMoney, money } from "./money.ts";
 import { short, whole, type Whole } from "./number.ts";
 import { recordOrder } from "./order.ts";
@@ -26,7 +27,7 @@ const CALLS = "calls";
 /** Shows where the calls are. */
 export const toCalls = () => document.getElementById(CALLS)?.scrollIntoView();
 
-export function Records({ sources }: { sources: string[] }) {
+export function Records() {
   const variables = useComputed(() => {
     const { search, from, order, cursor } = state.value;
     const own = { ...(search ? { search } : {}), ...(from ? { source: { eq: from } } : {}) };
@@ -47,7 +48,7 @@ export function Records({ sources }: { sources: string[] }) {
   const { page } = state.value;
   const list = data?.usage.records;
   return (
-    <Panel title="Calls" id={CALLS} class="wide records" stale={stale} error={error} tools={<Tools sources={sources} />}>
+    <Panel title="Calls" id={CALLS} class="wide records" stale={stale} error={error} tools={<Tools />}>
       <Scroll label="Calls, as a table">
         <table class="rows">
           <caption class="unseen">Calls</caption>
@@ -66,7 +67,11 @@ export function Records({ sources }: { sources: string[] }) {
   );
 }
 
-function Tools({ sources }: { sources: string[] }) {
+function Tools() {
+  // Those of all calls of the time, whatever the page is narrowed to: those with the most calls, if there are many.
+  const variables = useComputed(() => ({ window: windowOf(state.value), timezone: timezone.value, dimension: "SOURCE" as const }));
+  const { data } = useAnswer(FilterValuesDocument, variables, { every: SLOWLY }).value;
+  const sources = data?.usage.dimensionValues.map(({ value }) => value) ?? [];
   const { search, from } = state.value;
   const names = [...new Set([...sources, ...(from ? [from] : [])])];
   const options = Object.fromEntries([["", "All"], ...names.map((name) => [name, name])]) as Record<string, string>;
@@ -104,12 +109,14 @@ function Call({ row }: { row: Row }) {
         <Badge source={row.source} />
       </td>
       <th scope="row">
-        <button type="button" class="link" onClick={() => show({ record: row.id, about: "" })}>
-          {row.name ?? row.agent ?? "unnamed call"}
-        </button>
-        {row.status === "ERROR" ? <span class="error-mark">{row.errorType ?? "failed"}</span> : null}
+        <span class="named">
+          <button type="button" class="link" onClick={() => open({ record: row.id, about: "" })}>
+            {row.name ?? row.agent ?? "unnamed call"}
+          </button>
+          {row.status === "ERROR" ? <span class="error-mark">{row.errorType ?? "failed"}</span> : null}
+        </span>
       </th>
-      <td class="model">{row.responseModel ?? row.requestModel ?? <Unknown />}</td>
+      <td>{row.responseModel ?? row.requestModel ?? <Unknown />}</td>
       {[row.inputTokens, row.outputTokens, row.totalTokens].map((count, index) => (
         <td key={index} class="right">
           <Count value={count} />

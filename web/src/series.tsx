@@ -5,6 +5,7 @@ import { amount, exactAmount, type Metric } from "./amount.tsx";
 import { Chart } from "./chart.tsx";
 import { ChartTable } from "./chart-table.tsx";
 import { Choice, Toggle } from "./choice.tsx";
+import type { Bucket } from "./generated.ts";
 import { chosenOf, linesOf } from "./lines.ts";
 import type { Overview } from "./overview.ts";
 import { Panel } from "./panel.tsx";
@@ -41,14 +42,21 @@ export function SeriesPanel({ shown, preceding, stale }: Props) {
   );
 }
 
+const WANTED: Partial<Record<string, Bucket>> = { hour: "HOUR", day: "DAY" };
+
 function Drawn({ shown, metric, preceding }: { shown: Overview; metric: Metric; preceding: Preceding | undefined }) {
   const { series } = shown.usage;
-  const { by } = shown.of.chart;
+  const { by, bucket } = shown.of.chart;
   const lines = linesOf(series, by);
   const before = drawable(preceding);
   return (
     <>
       <Chart series={series} lines={lines} metric={metric} by={by} preceding={before} />
+      {WANTED[bucket] && WANTED[bucket] !== series.bucket ? (
+        <p class="note">
+          {BUCKETS[bucket]} would be more points than a chart holds: of this time there is one a {series.bucket.toLowerCase()}.
+        </p>
+      ) : null}
       {series.points.some(({ partial }) => partial) ? (
         <p class="note">
           <span class="partial-mark" /> cut by an edge of the time shown, or not over yet
@@ -68,7 +76,7 @@ function Drawn({ shown, metric, preceding }: { shown: Overview; metric: Metric; 
 function told(preceding: Preceding, metric: Metric, chosen: boolean): string {
   const { range, totals, over, error } = preceding;
   if (error) return `The previous period is not shown: ${error.message}`;
-  if (!range) return "There is no previous period to compare with: no calls of that time are kept.";
+  if (!range) return "There is no previous period to compare with: it would be empty, or its calls are no longer kept.";
   const when = `${minuteOf(range.from, timezone.value)} – ${minuteOf(range.to, timezone.value)}`;
   if (!totals) return `Previous period: ${when}`;
   const names = chosen ? " of the names that are chosen" : "";

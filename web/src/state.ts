@@ -141,8 +141,8 @@ export function parse(address: string, chosen: State = INITIAL): State {
   for (const name of TEXTS) state[name] = said.get(name) ?? otherwise[name];
   if (!isZone(String(state["timezone"]))) state["timezone"] = otherwise.timezone;
   for (const [name, cursor] of Object.entries(PAGES)) {
-    const page = Number.parseInt(said.get(name) ?? "1", 10) || 1;
-    const known = page > 1 && state[cursor] !== "";
+    const page = Number.parseInt(said.get(name) ?? "1", 10);
+    const known = page > 1 && Number.isSafeInteger(page) && state[cursor] !== "";
     state[name] = known ? page : 1;
     if (!known) state[cursor] = "";
   }

@@ -12,25 +12,41 @@ export const WAYS = {
 } as const;
 export type Way = keyof typeof WAYS;
 
-/** The text to copy; `server` is its address, such as `http://127.0.0.1:8000`. */
-export function steps(way: Way, server: string): string {
-  const endpoint = `export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\nexport OTEL_EXPORTER_OTLP_ENDPOINT=${server}`;
-  const configure = `from usage_graph.instrument import configure\n\nconfigure(service_name="my-app", endpoint="${server}")`;
+/** Where calls go: a server's address, such as `http://127.0.0.1:8000`, the project unless it is the usual one, and
+ * whether the server wants a key, which is never written down: `KEY` stands where it goes. */
+export type Target = { server: string; project: string; keyed: boolean };
+
+/** The text to copy. */
+export function steps(way: Way, { server, project, keyed }: Target): string {
+  const headers: [string, string][] = [];
+  if (keyed) headers.push(["authorization", "Bearer KEY"]);
+  if (project) headers.push(["x-usage-graph-project", project]);
+  const listed = headers.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join(",");
+  const table = headers.length ? `, headers = { ${headers.map(([name, value]) => `${name} = ${JSON.stringify(value)}`).join(", ")} }` : "";
+  const variables = listed ? `export OTEL_EXPORTER_OTLP_HEADERS=${/^[\w%=,.~-]*$/.test(listed) ? listed : quoted(listed)}\n` : "";
+  const endpoint = `${variables}export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\nexport OTEL_EXPORTER_OTLP_ENDPOINT=${server}`;
+  const named = [
+    'service_name="my-app"',
+    `endpoint="${server}"`,
+    ...(project ? [`project=${JSON.stringify(project)}`] : []),
+    ...(keyed ? ['headers={"authorization": "Bearer KEY"}'] : []),
+  ].join(", ");
+  const configure = `from usage_graph.instrument import configure\n\nconfigure(${named})`;
   switch (way) {
     case "curl":
-      return `curl -s ${server}/v1/traces -H 'content-type: application/json' \\\n  -d '${JSON.stringify(example())}'`;
+      return [`curl -s ${server}/v1/traces -H 'content-type: application/json'`, ...headers.map(([name, value]) => `-H ${quoted(`${name}: ${value}`)}`), `-d ${quoted(JSON.stringify(example()))}`].join(" \\\n  ");
     case "any":
       return endpoint;
     case "claude":
       return `export CLAUDE_CODE_ENABLE_TELEMETRY=1\nexport OTEL_LOGS_EXPORTER=otlp\n${endpoint}\nclaude`;
     case "codex":
-      return `# ~/.codex/config.toml\n[otel]\nexporter = { otlp-http = { endpoint = "${server}/v1/logs", protocol = "binary" } }`;
+      return `# ~/.codex/config.toml\n[otel]\nexporter = { otlp-http = { endpoint = "${server}/v1/logs", protocol = "binary"${table} } }`;
     case "openai":
       return `from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor\n${configure}\nOpenAIInstrumentor().instrument()`;
     case "langchain":
       return `from openinference.instrumentation.langchain import LangChainInstrumentor\n${configure}\nLangChainInstrumentor().instrument()`;
     case "vercel":
-      return `// OTEL_EXPORTER_OTLP_ENDPOINT=${server}
+      return `// OTEL_EXPORTER_OTLP_ENDPOINT=${server}${listed ? `\n// OTEL_EXPORTER_OTLP_HEADERS=${listed}` : ""}
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { registerTelemetry } from 'ai';
@@ -41,12 +57,15 @@ registerTelemetry(new OpenTelemetry({ usage: true }));`;
     case "own":
       return `from usage_graph.instrument import configure, record_call, usage
 
-configure(service_name="my-app", endpoint="${server}")
+configure(${named})
 
 with usage(source="chat", name="First question"):
     record_call(model="gpt-5-mini", provider="openai", input_tokens=1207, output_tokens=311, duration=1.4)`;
   }
 }
+
+/** As a POSIX shell takes it for one word. */
+const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** A call that has just ended, as anyone could send it by hand. */
 function example(): object {
