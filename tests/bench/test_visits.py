@@ -30,7 +30,9 @@ def test_a_visit_ends_with_numbers(postgres: Embedded) -> None:
     for kind in (page.cold, page.warm):
         assert list(kind) == list(visits.WINDOWS)
         for (visit,) in kind.values():
-            assert 0 < visit.loaded < visit.asked < visit.answered < visit.shown
+            # A style sheet may come when the script asks already.
+            assert 0 < visit.loaded < visit.shown
+            assert 0 < visit.asked < visit.answered < visit.shown
     for window in visits.WINDOWS:
         # Who was here before has the assets: HTML is all that is sent.
         assert 0 < page.warm[window][0].bytes < page.cold[window][0].bytes / 10

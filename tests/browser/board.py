@@ -61,6 +61,12 @@ def address_of(span: Span) -> str:
     return "/".join(end.isoformat().replace("+00:00", "Z") for end in span)
 
 
+def settle(page: Page) -> None:
+    """Waits until all that is asked for is there."""
+    expect(page.locator(".card").first).to_be_visible()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+
+
 class Board:
     """One page, which goes from state to state."""
 
@@ -75,39 +81,38 @@ class Board:
         wanted = {**_USUAL, "window": address_of(span or self._demo.span), **state}
         if wanted != self._shown or self.page.url != self._address:
             self.page.goto(f"{self._demo.server.http}/?{urlencode(wanted)}")
-            self.settle()
+            settle(self.page)
             self._shown, self._address = wanted, self.page.url
         return self.page
 
-    def settle(self) -> None:
-        """Waits until all that is asked for is there."""
-        expect(self.page.locator(".card").first).to_be_visible()
-        expect(self.page.locator("[aria-busy=true]")).to_have_count(0)
-
     @contextmanager
-    def asking(self, operation: str) -> Iterator[list[Span]]:
-        """Waits, in the end, until the page shows the answer to what it then asks, and tells which time that is of."""
+    def asking(self, operation: str, page: Page | None = None) -> Iterator[list[Span]]:
+        """Waits, in the end, until a page shows the answer to what it then asks, and tells which time that is of."""
+        page = page or self.page
 
         def is_it(response: Response) -> bool:
             asked: str = json.loads(response.request.post_data or "{}").get("query", "")
             return f"query {operation}(" in asked
 
         spans: list[Span] = []
-        with self.page.expect_response(is_it) as answer:
+        with page.expect_response(is_it) as answer:
             yield spans
         usage = answer.value.json()["data"]["usage"]
         if "range" in usage:
             spans.append(Span.of(usage["range"]))
-        self.settle()
+        settle(page)
 
     def table(self) -> list[list[Cell]]:
         """The rows of the chart as a table: the time, all, and each name."""
+        return read(self._as_table().locator("tbody tr"))
+
+    def heads(self) -> list[str]:
+        """The names above the columns of that table, from the third on."""
+        return self._as_table().locator("thead th").all_inner_texts()[2:]
+
+    def _as_table(self) -> Locator:
         details = self.page.locator(".as-table")
         if details.get_attribute("open") is None:
             details.locator("summary").click()
         expect(details.locator("tbody tr").first).to_be_visible()
-        return read(details.locator("tbody tr"))
-
-    def heads(self) -> list[str]:
-        """The names above the columns of that table, from the third on."""
-        return self.page.locator(".as-table thead th").all_inner_texts()[2:]
+        return details

@@ -57,7 +57,12 @@ def watch() -> Watch:
 def profile(browser: Browser) -> BrowserContext:
     """A visitor in Berlin who has never been here."""
     return browser.new_context(
-        viewport={"width": 1280, "height": 900}, timezone_id="Europe/Berlin", locale="en-GB", color_scheme="light"
+        viewport={"width": 1280, "height": 900},
+        timezone_id="Europe/Berlin",
+        locale="en-GB",
+        color_scheme="light",
+        # What fades in has another contrast until it is there.
+        reduced_motion="reduce",
     )
 
 

@@ -28,6 +28,11 @@ def paints(places: Locator, property_: str) -> list[str]:
     return found
 
 
+def curves(chart: Locator, *, whole: bool = False) -> list[str]:
+    """The lines of a chart: that of all together, or those of single names."""
+    return attributes(chart.locator("g.line.whole > path" if whole else "g.line:not(.whole) > path"), "d")
+
+
 def heights(path: str) -> list[float]:
     """How far from the top each point of a line is."""
     return numbers(path)[1::2]

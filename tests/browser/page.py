@@ -20,12 +20,18 @@ def calls(page: Page) -> Locator:
     return panel(page, "Calls")
 
 
+def choose_source(page: Page, source: str) -> None:
+    """Shows the calls of one source in the table alone."""
+    calls(page).get_by_role("combobox", name="Source").select_option(source)
+
+
 def names(page: Page) -> list[str]:
     return calls(page).locator("tbody button.link").all_inner_texts()
 
 
 def accessible(page: Page) -> None:
-    page.wait_for_timeout(250)  # what fades in has another contrast until it is there
+    # What is on its way is paler until it is there.
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
 

@@ -1,4 +1,4 @@
-"""The table of calls: what a row tells, search, filter, order, pages, and the details of one."""
+"""The table of calls: what a row tells, search, filter, order and pages."""
 
 import re
 import time
@@ -186,6 +186,37 @@ def test_the_table_searches_as_one_types_and_filters_alone(server: Server, seede
     expect(card(page, "API calls").locator(".figure")).to_have_text("60")
 
 
+def test_it_asks_when_one_pauses(server: Server, seeded: str, visit: Open) -> None:
+    page = visit(server, project=seeded, window="7d")
+    counted(page, "1–20 of 60 calls")
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.post_data or ""))
+    calls(page).get_by_role("searchbox").evaluate(
+        """(box) => { for (const letter of 'Translator') {
+          box.value += letter;
+          box.dispatchEvent(new Event('input', {bubbles: true}));
+        } }"""
+    )
+    counted(page, "1–10 of 10 calls")
+    assert [one.count('"search":"Translator"') for one in asked if '"search":"' in one] == [1]
+
+
+def test_a_long_name_leaves_room_for_what_became_of_the_call(server: Server, visit: Open) -> None:
+    project = server.project()
+    labels = {"usage_graph.name": "<b>pasted whole</b> " * 9, "error.type": "timeout"}
+    _send(server, project, request([call(1, labels)]).SerializeToString())
+    page = visit(server, project=project, window="7d")
+    counted(page, "1–1 of 1 calls")
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        cell, mark = calls(page).locator("tbody th"), calls(page).locator(".error-mark")
+        expect(mark).to_have_text("timeout")
+        right = "(place) => place.getBoundingClientRect().right"
+        assert mark.evaluate(right) <= cell.evaluate(right)
+        assert mark.evaluate("(place) => place.scrollWidth <= place.clientWidth")
+    assert names(page) == [("<b>pasted whole</b> " * 9).strip()]
+
+
 def test_an_answer_that_was_overtaken_is_dropped(server: Server, seeded: str, visit: Open) -> None:
     page = visit(server, project=seeded, window="7d")
     counted(page, "1–20 of 60 calls")
@@ -231,38 +262,6 @@ def test_pages_do_not_shift_while_calls_arrive(server: Server, visit: Open) -> N
     calls(page).get_by_role("button", name="First").click()
     counted(page, "1–20 of 48 calls")
     assert names(page) != first
-
-
-def test_details_of_a_call(server: Server, seeded: str, visit: Open) -> None:
-    page = visit(server, project=seeded, window="7d")
-    first = calls(page).locator("tbody button.link").first
-    name = first.inner_text()
-    first.press("Enter")
-    dialog = page.get_by_role("dialog", name="Details of a call")
-    expect(dialog.get_by_text("Model asked for")).to_be_visible()
-    expect(dialog.get_by_role("heading", level=2)).to_contain_text(name)
-    assert "record=" in page.url
-    page.keyboard.press("Escape")
-    expect(dialog).to_have_count(0)
-    expect(page).not_to_have_url(re.compile("record="))
-    expect(first).to_be_focused()
-    page.go_back()
-    expect(dialog.get_by_text("Model asked for")).to_be_visible()
-    page.reload()
-    expect(dialog.get_by_text("Model asked for")).to_be_visible()
-    # Beside it is outside.
-    page.mouse.click(20, 20)
-    expect(dialog).to_have_count(0)
-
-
-def test_details_lead_to_calls_of_the_same_kind(server: Server, seeded: str, visit: Open) -> None:
-    page = visit(server, project=seeded, window="7d", search="Question 22")
-    counted(page, "1–1 of 1 calls")
-    calls(page).get_by_role("button", name="Question 22").click()
-    dialog = page.get_by_role("dialog", name="Details of a call")
-    dialog.get_by_role("link", name="chat-6").click()
-    expect(dialog).to_have_count(0)
-    expect(page.get_by_role("button", name="Remove conversation: chat-6")).to_be_visible()
 
 
 def test_a_search_without_calls_says_so_and_leads_back(server: Server, seeded: str, visit: Open) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.browser.conftest import Open
-from tests.browser.page import calls, card, counted, panel, rows
+from tests.browser.page import accessible, calls, card, counted, panel, rows
 from tests.otlp import PROTOBUF, Value, call, request
 from tests.serving import Server
 
@@ -220,6 +220,7 @@ def test_details_of_a_conversation(server: Server, talked: str, visit: Open) -> 
     for name, instant in (("Started", node["startedAt"]), ("Last active", node["lastActiveAt"])):
         shown = page.evaluate("(text) => Date.parse(text.replace(/ [A-Z+0-9:]*$/, ''))", facts[name])
         assert shown == page.evaluate("(text) => Math.floor(Date.parse(text) / 1000) * 1000", instant)
+    accessible(page)
     page.go_back()
     expect(dialog).to_have_count(0)
     page.go_forward()

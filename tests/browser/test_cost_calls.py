@@ -7,13 +7,13 @@ from typing import Any
 import httpx
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.board import Board, Cell, column, figure, read
+from tests.browser.board import Board, Cell, column, figure, read, settle
 from tests.browser.demo import Demo, Span
 from tests.browser.drawn import attributes, paints, scale
-from tests.browser.page import calls, card, counted, panel
+from tests.browser.page import calls, card, choose_source, counted, panel
 from tests.browser.shown import ago, change, day, duration, fixed, minute, money, plain, second, short, usd
 
-SOURCE, NAME, MODEL, INPUT, OUTPUT, COST, DURATION, TIME = range(8)
+SOURCE, NAME, MODEL, INPUT, OUTPUT, TOKENS, COST, DURATION, TIME = range(9)
 """The columns of the table."""
 LABEL = "coalesce(name, agent, 'unnamed call')"
 
@@ -80,10 +80,9 @@ def test_23_its_source(board: Board, demo: Demo) -> None:
 def test_24_the_conversations_title_or_the_agents_name(board: Board, demo: Demo) -> None:
     page = board.show()
     assert names(page) == [row["label"] for row in found(demo)]
-    answer = demo.usage("records(first: 20) { nodes { name agent } }")["records"]["nodes"]
-    assert names(page) == [node["name"] or node["agent"] for node in answer]
+    assert names(page) == [node["name"] or node["agent"] for node in answered(demo)]
     with board.asking("RecordTable"):
-        calls(page).get_by_label("chat", exact=True).check()
+        choose_source(page, "chat")
     titles = [row["label"] for row in found(demo, "source = 'chat'")]
     assert names(page) == titles
     assert set(titles) <= {row["name"] for row in demo.select("name", "conversation IS NOT NULL")}
@@ -142,7 +141,7 @@ def test_30_the_tables_own_filters(board: Board, demo: Demo) -> None:
     page = board.show()
     cost = figure(page, "Total cost")
     with board.asking("RecordTable"):
-        calls(page).get_by_label("memory", exact=True).check()
+        choose_source(page, "memory")
     counted(page, f"1–20 of {plain(demo.total('calls', 'source = $3', 'memory'))} calls")
     answer = demo.server.query(
         'query ($window: WindowInput!) { usage(window: $window, filter: {source: {eq: "memory"}}) '
@@ -157,12 +156,13 @@ def test_30_the_tables_own_filters(board: Board, demo: Demo) -> None:
 
 def test_31_a_filter_of_sources(board: Board, demo: Demo) -> None:
     page = board.show()
-    sources = [str(source) for source in demo.groups("source", "cost")]
-    choices = calls(page).get_by_role("group", name="Source").locator("label")
+    sources = [str(source) for source in demo.groups("source", "calls")]
+    # Those with the most calls come first.
+    choices = calls(page).get_by_role("combobox", name="Source").locator("option")
     assert choices.all_inner_texts() == ["All", *sources]
     for source in sources:
         with board.asking("RecordTable"):
-            calls(page).get_by_label(source, exact=True).check()
+            choose_source(page, source)
         counted(page, f"1–20 of {plain(demo.total('calls', 'source = $3', source))} calls")
         assert names(page) == [row["label"] for row in found(demo, "source = $3", source)]
         assert {row[SOURCE].seen for row in table(page)} == {source}
@@ -177,7 +177,7 @@ def test_32_part_of_a_name_as_one_types(board: Board, demo: Demo) -> None:
         field.press_sequentially(more)
         number = demo.total("calls", "name ILIKE $3 OR agent ILIKE $3", f"%{typed}%")
         counted(page, f"1–{min(number, 20)} of {plain(number)} calls")
-        board.settle()
+        settle(page)
         assert names(page) == [row["label"] for row in found(demo, f"{LABEL} ILIKE $3", f"%{typed}%")]
         assert all(name in label for label in names(page))
     answer = demo.page("UsagePage", typed)["table"]["records"]

@@ -12,8 +12,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.board import Board, Cell, column, figure, read
 from tests.browser.demo import Demo, Span
-from tests.browser.drawn import attributes, numbers, scale, turns
-from tests.browser.page import calls, card, counted, panel
+from tests.browser.drawn import attributes, curves, heights, scale, turns
+from tests.browser.page import calls, card, choose_source, counted, panel
 from tests.browser.shown import day, minute, money, percent, plain, short, usd
 from tests.otlp import PROTOBUF, call, request
 
@@ -69,7 +69,7 @@ def test_03_every_call_of_conversations_agents_and_memory(board: Board, demo: De
     counted(page, f"1–20 of {plain(demo.total('calls'))} calls")
     for source in ("chat", "agent", "memory"):
         with board.asking("RecordTable"):
-            calls(page).get_by_label(source, exact=True).check()
+            choose_source(page, source)
         counted(page, f"1–20 of {plain(demo.total('calls', 'source = $3', source))} calls")
         assert {row[0].seen for row in read(calls(page).locator("tbody tr"))} == {source}
     answer = demo.page("UsagePage")["table"]["records"]
@@ -96,12 +96,15 @@ def test_05_the_chosen_period_is_remembered(board: Board, demo: Demo) -> None:
     page.get_by_label("30 days").check()
     expect(page).to_have_url(re.compile("window=30d"))
     other = page.context.new_page()
-    other.goto(demo.server.http)
+    with board.asking("Overview", other) as spans:
+        other.goto(demo.server.http)
     expect(other.get_by_label("30 days")).to_be_checked()
-    month = Span(demo.now - timedelta(days=30), demo.now)
-    calls_ = demo.total("calls", span=month)
-    assert calls_ == demo.usage("totals { calls }", month)["totals"]["calls"]
-    expect(card(other, "API calls").locator(".figure .exact")).to_have_attribute("title", plain(calls_))
+    [month] = spans
+    start, end = (end.astimezone(demo.zone).replace(tzinfo=None) for end in month)
+    assert end - start == timedelta(days=30)
+    shown = figure(other, "API calls").exact
+    assert shown == plain(demo.total("calls", span=month))
+    assert shown == plain(demo.usage("totals { calls }", month)["totals"]["calls"])
     other.close()
 
 
@@ -154,6 +157,9 @@ def test_12_large_numbers_in_short(board: Board, demo: Demo) -> None:
         found = figure(page, title)
         [row] = demo.of_project("large", f"sum({column_}) AS sum")
         assert found[:2] == (shown, plain(row["sum"]))
+    page.get_by_role("button", name="Exact numbers").click()
+    for title, whole in (("Input tokens", "1,500,000"), ("Output tokens", "45,000")):
+        expect(card(page, title).locator(".figure")).to_have_text(whole)
     answer = demo.server.query('{ usage(window: {last: "PT24H"}) { totals { inputTokens } } }', project="large")
     assert answer["usage"]["totals"]["inputTokens"] == 1_500_000
 
@@ -172,8 +178,8 @@ def test_13_cost_over_time(board: Board, demo: Demo) -> None:
     shown = [tops[place] for place in sorted(tops, key=float)]
     assert shown == pytest.approx([value for value in values if value], abs=max(values) / 250)
     page.get_by_label("Lines").check()
-    whole = numbers(attributes(chart.locator("path.whole"), "d")[0])[1::2]
-    assert list(map(read_off, whole)) == pytest.approx(values, abs=max(values) / 250)
+    [whole] = curves(chart, whole=True)
+    assert list(map(read_off, heights(whole))) == pytest.approx(values, abs=max(values) / 250)
 
 
 def test_14_a_point_a_day_or_an_hour(board: Board, demo: Demo) -> None:

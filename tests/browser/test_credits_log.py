@@ -4,14 +4,15 @@ log of conversations, each agent's chart, and the controls."""
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.board import Board, Cell, address_of, column, figure, read
+from tests.browser.board import Board, Cell, address_of, column, figure, read, settle
 from tests.browser.demo import ZONE, Demo, Span
 from tests.browser.drawn import attributes, heights, paints
 from tests.browser.page import panel
-from tests.browser.shown import fixed, plain
+from tests.browser.shown import duration, fixed, plain
 
 LOG = """
 SELECT c.conversation, sum(c.credits_nano) / 1e9 AS credits, max(c.started_at) AS last_at,
@@ -25,8 +26,8 @@ WHERE concat_ws(' ', (k.title).said, (k.agent).said, (k.user_id).said) ILIKE '%'
 GROUP BY c.conversation, k.title, k.agent, k.channel, k.user_id
 ORDER BY last_at DESC
 """
-CONVERSATION, AGENT, USER, CHANNEL, TURNS, CREDITS = range(6)
-"""The columns of the table, from the first on."""
+CONVERSATION, AGENT, USER, CHANNEL, TURNS, CALLS, CREDITS, TOKENS, COST, ACTIVE = range(10)
+"""The columns of the table."""
 
 
 def found(demo: Demo, search: str = "") -> list[Any]:
@@ -54,8 +55,8 @@ def each(board: Board) -> Any:
 
 def test_21_the_conversations_one_a_row(board: Board, demo: Demo) -> None:
     page = board.show()
-    places = panel(page, "Conversations").locator("tbody th a")
-    shown = [address.split("conversation=")[1].split("&")[0] for address in attributes(places, "href")]
+    links = panel(page, "Conversations").locator(f"tbody td:nth-child({CALLS + 1}) a")
+    shown = [dict(httpx.QueryParams(link))["conversation"] for link in attributes(links, "href")]
     assert shown == [row["conversation"] for row in found(demo)][:20]
     assert shown == [node["conversation"] for node in answered(demo)]
     counted(page, f"1–20 of {len(found(demo))} conversations")
@@ -89,10 +90,10 @@ def test_25_a_rows_length_in_turns(board: Board, demo: Demo) -> None:
 
 def test_26_a_rows_title_or_whom_it_was_with(board: Board, demo: Demo) -> None:
     shown = column(log(board.show()), CONVERSATION)
-    assert shown == [row["title"] or f"Conversation with {row['user_id']}" for row in found(demo)][:20]
-    assert shown == [node["title"] or f"Conversation with {node['user']}" for node in answered(demo)]
+    assert shown == [row["title"] or f"Conversation with user {row['user_id']}" for row in found(demo)][:20]
+    assert shown == [node["title"] or f"Conversation with user {node['user']}" for node in answered(demo)]
     # As the page that was taken apart has it in its example.
-    [guest] = [row for row in log(board.page) if row[CONVERSATION].seen == "Conversation with s3fn3ObixB"]
+    [guest] = [row for row in log(board.page) if row[CONVERSATION].seen == "Conversation with user s3fn3ObixB"]
     assert guest[TURNS].seen == "5"
 
 
@@ -101,24 +102,43 @@ def test_27_a_chart_for_each_agent(board: Board, demo: Demo) -> None:
     groups = demo.page("CreditsPage")["usage"]["byAgent"]["groups"]
     names = [row[0].seen for row in read(charts.locator(".name"))]
     assert names[: len(groups)] == [group["key"] or "no agent" for group in groups]
-    assert column(read(charts), 0) == [plain(value) for value in demo.names("agent", "credits").values()]
+    assert column(read(charts.locator("p:not(.mean)")), 0) == [
+        plain(value) for value in demo.names("agent", "credits").values()
+    ]
     colours = paints(charts.locator(".swatch"), "backgroundColor")
     assert paints(charts.locator("svg"), "stroke") == colours
 
 
+def mean_of(demo: Demo, agent: str) -> float:
+    """How long a call of an agent took, in milliseconds."""
+    where = "coalesce(agent, 'no agent') = $3"
+    [row] = demo.select("avg(duration_us) / 1000 AS mean", where, agent)
+    return float(row["mean"])
+
+
+def milliseconds(value: float) -> str:
+    return f"{plain(fixed(value, 3).replace(',', ''))} ms"
+
+
 def test_28_each_agents_performance_and_tokens(board: Board, demo: Demo) -> None:
-    groups = {group["key"]: group["totals"] for group in demo.page("CreditsPage")["usage"]["byAgent"]["groups"]}
-    tokens = panel(board.show(metric="tokens", by="agent"), "Tokens of each agent").locator("li")
-    shown = {
-        row[0].seen: amount for row, amount in zip(read(tokens.locator(".name")), column(read(tokens), 0), strict=True)
+    answer = demo.page("CreditsPage")["usage"]["byAgent"]["groups"]
+    groups = {group["key"] or "no agent": group["totals"] for group in answer}
+    charts = panel(board.show(metric="tokens", by="agent"), "Tokens of each agent").locator("li")
+    names = [row[0].seen for row in read(charts.locator(".name"))]
+    shown = dict(zip(names, column(read(charts.locator("p:not(.mean)")), 0), strict=True))
+    means = dict(zip(names, (row[0] for row in read(charts.locator(".mean"))), strict=True))
+    durations = {agent: mean_of(demo, agent) for agent in demo.names("agent", "tokens") if agent != "all others"}
+    assert {agent: means[agent][:2] for agent in durations} == {
+        agent: (f"Mean duration {duration(mean)}", milliseconds(mean)) for agent, mean in durations.items()
     }
+    for agent in groups.keys() & durations.keys():
+        assert means[agent].exact == milliseconds(groups[agent]["avgDurationMs"])
+    assert len(groups.keys() & durations.keys()) >= 5
     for agent in ("PR reviewer", "Contract check"):
         assert shown[agent] == plain(demo.total("tokens", "agent = $3", agent)) == plain(groups[agent]["totalTokens"])
         page = board.show(agent=agent)
         mean = read(panel(page, "Latency").locator("tbody tr").first)[0][2].exact
-        [row] = demo.select("avg(duration_us) / 1000 AS mean", "agent = $3", agent)
-        assert float(mean.removesuffix(" ms").replace(",", "")) == pytest.approx(float(row["mean"]), abs=0.001)
-        assert mean == f"{plain(fixed(groups[agent]['avgDurationMs'], 3).replace(',', ''))} ms"
+        assert mean == means[agent].exact
         assert figure(page, "Total tokens").exact == shown[agent]
 
 
@@ -166,9 +186,9 @@ def test_31_the_log_is_searched_by_agent_or_user(board: Board, demo: Demo) -> No
         expected = found(demo, typed)
         shown = min(len(expected), 20)
         counted(page, f"1–{shown} of {len(expected)} conversations")
-        board.settle()
+        settle(page)
         assert set(column(log(page), place)) == {whole}
-        titles = [row["title"] or f"Conversation with {row['user_id']}" for row in expected][:20]
+        titles = [row["title"] or f"Conversation with user {row['user_id']}" for row in expected][:20]
         assert column(log(page), CONVERSATION) == titles
         assert [node["user"] for node in answered(demo, typed)] == [row["user_id"] for row in expected][:20]
         field.fill("")

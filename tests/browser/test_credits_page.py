@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.board import Board, Cell, column, figure, read
 from tests.browser.demo import Demo
-from tests.browser.drawn import attributes, heights, paints, scale, turns
+from tests.browser.drawn import attributes, curves, heights, paints, scale, turns
 from tests.browser.page import calls, card, panel
 from tests.browser.shown import change, day, minute, percent, plain, short
 
@@ -67,6 +67,17 @@ def test_01_credits_and_tokens_by_agent(board: Board, demo: Demo) -> None:
 
 
 def test_02_credits_by_user(board: Board, demo: Demo) -> None:
+    groups = api(demo)["users"]["groups"][:8]
+    whole = float(demo.total("credits"))
+    place = panel(board.show(metric="credits"), "Credits by user")
+    ring, rows = place.locator(".ring svg"), read(place.locator("tbody tr"))
+    found = demo.names("user", "credits")
+    assert [(row[0].seen, row[1].exact) for row in rows] == [(name, plain(value)) for name, value in found.items()]
+    assert column(rows, 2) == [percent(float(value) / whole) for value in found.values()]
+    assert [(group["key"] or "no user", plain(group["totals"]["credits"])) for group in groups] == [
+        (row[0].seen, row[1].exact) for row in rows
+    ][: len(groups)]
+    assert turns(ring) == pytest.approx([float(value) / whole for value in found.values()], abs=0.01)
     rows = read(panel(board.show(kind="user", metric="credits"), "Top consumers").locator("tbody tr"))
     users = {user: plain(value) for user, value in demo.groups("user", "credits").items() if user is not None}
     assert {row[0].seen: row[1].exact for row in rows} == dict(list(users.items())[:10])
@@ -132,9 +143,9 @@ def test_08_credits_over_time(board: Board, demo: Demo) -> None:
 def test_09_a_line_of_all_agents(board: Board, demo: Demo) -> None:
     chart = lines(board)
     points = demo.points("credits")
-    drawn = heights(attributes(chart.locator("path.whole"), "d")[0])
+    [whole] = curves(chart, whole=True)
     expected = [float(points.get(day, 0)) for day in days(demo)]
-    assert list(map(scale(chart), drawn)) == pytest.approx(expected, abs=max(expected) / 250)
+    assert list(map(scale(chart), heights(whole))) == pytest.approx(expected, abs=max(expected) / 250)
     answered = [float(point["totals"]["credits"]) for point in api(demo)["byAgent"]["points"]]
     assert answered == pytest.approx(expected)
 
@@ -143,7 +154,8 @@ def test_10_lines_of_single_agents(board: Board, demo: Demo) -> None:
     chart = lines(board)
     read_off = scale(chart)
     top = max(map(float, demo.points("credits").values()))
-    drawn = [list(map(read_off, heights(path))) for path in attributes(chart.locator("g.line > path"), "d")]
+    drawn = [list(map(read_off, heights(path))) for path in curves(chart)]
+    assert len(drawn) == len(board.heads())
     groups = api(demo)["byAgent"]["groups"]
     assert [name for name in board.heads() if name != "all others"] == [group["key"] or "no agent" for group in groups]
     for line, group in zip(drawn, groups, strict=False):

@@ -1,5 +1,6 @@
 """What goes wrong says what to do, offers to do it, and moves nothing."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ from tests.browser.conftest import Open, Watch
 from tests.browser.page import accessible, calls, card, counted, panel
 from tests.documents import ROOT
 from tests.serving import Server
+from usage_graph.store.embedded import Embedded
 
 OPERATOR = "3c363836cf4e16666669a25da280a186"
 MAKE_KEY = """mutation { createKey(input: {scope: READ}) { secret key { id } } }"""
@@ -69,6 +71,7 @@ def test_a_failure_says_what_to_do_and_moves_nothing(
     page = visit(server, project=seeded, window="7d", by="model")
     counted(page, "1–20 of 60 calls")
     expect(panel(page, "Latency").locator("tbody tr")).to_have_count(3)
+    expect(page.locator(".legend button").first).to_be_visible()
     before = tops(page)
     page.route("**/graphql", lambda route: route.fulfill(status=status, body=body, headers=headers))
     calls(page).get_by_role("button", name="Cost").click()
@@ -125,7 +128,6 @@ def test_calls_that_come_do_not_shorten_the_wait(server: Server, visit: Open, wa
         with lines[-1].expect_event("framereceived", lambda frame, count=count: f'"calls":{count}' in frame):
             send(server, project, count)
         expect(calls(page).get_by_role("alert")).to_be_visible()
-        expect(panel(page, "Latency").get_by_role("alert")).to_be_visible()
     assert sorted(set(asked)) == sorted(asked)
 
 
@@ -137,7 +139,7 @@ def test_a_key_that_is_revoked_meanwhile(tmp_path: Path, visit: Open, watch: Wat
         # A new key is good after a moment.
         while httpx.post(f"{server.http}/graphql", json={"query": "{__typename}"}, headers=headers).status_code == 401:
             pass
-        page = visit(server)
+        page = visit(server, record="gone")
         field = page.get_by_label("Key", exact=True)
         expect(field).to_be_focused()
         field.fill("no such key")
@@ -148,24 +150,58 @@ def test_a_key_that_is_revoked_meanwhile(tmp_path: Path, visit: Open, watch: Wat
         field.press("Enter")
         expect(page.locator(".live")).to_have_text("live")
         expect(field).to_have_count(0)
+        # What hides the page makes way for the key.
+        details = page.get_by_role("dialog", name="Details of a call")
+        expect(details).to_contain_text("This call is not there")
         assert server.query(REVOKE, {"id": made["key"]["id"]})["revokeKey"]["userErrors"] == []
         # Nobody touches the page: the server ends what lasts, and the page asks why.
         expect(field).to_be_focused()
         expect(page.get_by_role("alert")).not_to_be_empty()
         expect(page.locator(".live")).to_have_text("not live")
+        expect(details).to_have_count(0)
         field.fill(OPERATOR)
         field.press("Enter")
         expect(page.locator(".live")).to_have_text("live")
         expect(field).to_have_count(0)
+        expect(details).to_contain_text("This call is not there")
 
 
-def test_too_much_at_once_says_to_ask_for_less(server: Server, seeded: str, visit: Open) -> None:
-    window = "2025-01-01T00:00:00Z/2026-01-01T00:00:00Z"
-    page = visit(server, project=seeded, window=window, bucket="hour")
-    problem = page.locator("main > .problem")
-    expect(problem).to_contain_text("Choose a shorter time above, or points further apart.")
-    page.get_by_label("Daily").check()
-    expect(problem).to_have_count(0)
+def test_points_that_are_too_many_are_further_apart_and_that_is_said(server: Server, seeded: str, visit: Open) -> None:
+    now = datetime.now(UTC)
+    page = visit(server, project=seeded, window=f"{now - timedelta(days=365):%FT%TZ}/{now:%FT%TZ}", bucket="hour")
+    expect(card(page, "API calls").locator(".figure")).to_have_text("60")
+    said = panel(page, "Cost over time").get_by_text("Hourly would be more points than a chart holds")
+    expect(said).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    # What is asked later is so from the beginning.
+    overview = "**/graphql"
+    with page.expect_request(overview) as asked:
+        panel(page, "Cost over time").get_by_label("Model").check()
+    assert (asked.value.post_data_json or {})["variables"]["bucket"] == "AUTO"
+    expect(panel(page, "Cost over time")).to_have_attribute("aria-busy", "false")
+    page.get_by_label("7 days").check()
+    expect(said).to_have_count(0)
+
+
+def test_a_database_that_was_away_is_found_again(tmp_path: Path, visit: Open) -> None:
+    with (
+        Embedded(data_dir=tmp_path, conf={"fsync": "off"}) as postgres,
+        Server(database_url=postgres.dsn) as server,
+    ):
+        send(server, "away", 1)
+        page = visit(server, project="away", window="7d")
+        counted(page, "1–1 of 1 calls")
+        expect(page.locator(".live")).to_have_text("live")
+        postgres.stop()
+        page.get_by_label("30 days").check()
+        problem = page.locator("main > .problem")
+        expect(problem).to_be_visible(timeout=60_000)
+        expect(problem).to_contain_text("It is asked again by itself.")
+        postgres.start()
+        # Nobody touches the page, and nothing comes.
+        expect(page.get_by_role("alert")).to_have_count(0, timeout=60_000)
+        expect(card(page, "API calls").locator(".figure")).to_have_text("1")
+        expect(page.get_by_label("30 days")).to_be_checked()
 
 
 def test_a_page_that_is_not_there_leads_to_the_first(server: Server, seeded: str, visit: Open) -> None:

@@ -3,7 +3,7 @@
 import re
 
 import httpx
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, Position, expect
 
 from tests.browser.calls import TOTALS
 from tests.browser.conftest import Open
@@ -36,6 +36,31 @@ def test_pointing_at_the_chart_tells_exact_costs(server: Server, seeded: str, vi
     expect(page.locator(".reading em")).to_have_text("partial")
     page.keyboard.press("Escape")
     expect(page.locator(".reading")).to_have_count(0)
+
+
+def test_a_point_of_the_chart_leads_to_its_time_alone(server: Server, seeded: str, visit: Open) -> None:
+    page = visit(server, project=seeded, window="7d", bucket="hour", metric="calls")
+    chart = page.get_by_role("group", name=re.compile("Calls over time"))
+    shown = page.url
+    for open_it in (lambda: page.keyboard.press("Enter"), lambda: chart.click(position=middle(chart, page))):
+        chart.focus()
+        page.keyboard.press("End")
+        page.keyboard.press("ArrowLeft")
+        held = page.locator(".reading .total dd").inner_text()
+        open_it()
+        expect(card(page, "API calls").locator(".figure")).to_have_text(held)
+        assert "window=" in page.url
+        assert page.url != shown
+        page.go_back()
+        expect(card(page, "API calls").locator(".figure")).to_have_text("60")
+
+
+def middle(chart: Locator, page: Page) -> Position:
+    """Of the point that the chart's cursor stands on."""
+    around, cursor = chart.bounding_box(), page.locator(".cursor").bounding_box()
+    assert around
+    assert cursor
+    return {"x": cursor["x"] - around["x"] + cursor["width"] / 2, "y": around["height"] / 2}
 
 
 def test_shares_have_the_colours_of_the_chart(server: Server, seeded: str, visit: Open) -> None:

@@ -2,14 +2,16 @@
 
 import json
 import re
+import signal
 from pathlib import Path
 
 import httpx
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.calls import send
 from tests.browser.conftest import Open, Watch
-from tests.browser.page import card, counted, names
+from tests.browser.page import accessible, calls, card, counted, names
 from tests.serving import Server
 
 KEY = "3c363836cf4e16666669a25da280a186"
@@ -41,7 +43,7 @@ def test_an_empty_page_shows_how_to_send_the_first_call(server: Server, visit: O
     assert sent.status_code == 200
     expect(card(page, "API calls").locator(".figure")).to_have_text("1")
     expect(page.get_by_role("heading", name="No calls yet: send the first one")).to_have_count(0)
-    assert names(page) == ["First call"]
+    expect(calls(page).locator("tbody button.link")).to_have_text(["First call"])
 
 
 def test_a_key_is_asked_for_and_stays_in_the_tab(tmp_path: Path, visit: Open, watch: Watch) -> None:
@@ -81,3 +83,50 @@ def test_a_server_that_was_away_is_found_again(tmp_path: Path, visit: Open, watc
         expect(page.locator(".live")).to_have_text("live", timeout=30_000)
     finally:
         server.stop()
+
+
+def test_a_server_that_was_killed_while_it_was_asked(tmp_path: Path, visit: Open, watch: Watch) -> None:
+    """Nothing is answered any more, and then the connection is cut; what was stored is there again."""
+    watch.expected = ["ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "ERR_SOCKET", "WebSocket", "503"]
+    server = Server(data_dir=tmp_path).start()
+    try:
+        send(server, "killed", *range(1, 26))
+        page = visit(server, project="killed", window="24h")
+        counted(page, "1–20 of 25 calls")
+        expect(page.locator(".live")).to_have_text("live")
+        # Stopped, not ended: requests get there, and wait.
+        server.process.send_signal(signal.SIGSTOP)
+        with page.expect_request("**/graphql"):
+            page.get_by_label("7 days").check()
+        server.kill()
+        expect(page.get_by_text("The server does not answer.").first).to_be_visible()
+        expect(page.locator(".live")).to_have_text("not live")
+        # Meanwhile one sees what was there.
+        assert len(names(page)) == 20
+        server.start()
+        expect(page.locator(".live")).to_have_text("live", timeout=30_000)
+        counted(page, "1–20 of 25 calls")
+        expect(page.get_by_text("The server does not answer.")).to_have_count(0, timeout=30_000)
+        send(server, "killed", 26, now=True)
+        expect(card(page, "API calls").locator(".figure")).to_have_text("26")
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("window", ["2001-01-01T00:00:00Z/2001-01-08T00:00:00Z", "24h"])
+def test_a_time_without_calls(server: Server, visit: Open, window: str) -> None:
+    """It says so, when the last call was, and is as usable as any other."""
+    project = server.project()
+    send(server, project, 300)  # two and a half days ago
+    page = visit(server, project=project, window=window)
+    expect(card(page, "API calls").locator(".figure")).to_have_text("0")
+    expect(page.get_by_text("The last call of all was")).to_be_visible()
+    expect(page.get_by_role("heading", name="No calls yet: send the first one")).to_have_count(0)
+    counted(page, "None of 0 calls")
+    page.get_by_text("As a table").click()
+    amounts = page.locator(".as-table tbody tr td:nth-child(2)")
+    expect(amounts.first).to_be_visible()
+    assert set(amounts.all_inner_texts()) == {"$0"}
+    accessible(page)
+    page.get_by_label("7 days").check()
+    expect(card(page, "API calls").locator(".figure")).to_have_text("1")
