@@ -1,7 +1,6 @@
 """Visits of the page are timed by what they show: files first, then questions, answers, and numbers."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -43,7 +42,7 @@ def test_a_visit_ends_with_numbers(postgres: Embedded) -> None:
 def test_without_a_browser_it_says_what_brings_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench, "PROGRAM", Path("/nowhere"))
+    monkeypatch.setenv("USAGE_GRAPH_TEST_CHROMIUM", "/nowhere")
     with pytest.raises(SystemExit, match="2"):
         bench.main(["page"])
     assert "`make bench` brings" in capsys.readouterr().err
