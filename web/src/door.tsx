@@ -17,7 +17,7 @@ export function Door() {
 export function DoorBell() {
   return (
     <button type="button" aria-expanded={wanted.value} onClick={() => (wanted.value = !wanted.value)}>
-      Key and project
+      Key<span class="unseen"> and project</span>
     </button>
   );
 }
