@@ -50,6 +50,11 @@ if sys.platform == "linux" and _has_room(_MEMORY):
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _MEMORY)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: who waits for a server or a browser leaves its processor to another."""
+    return (os.cpu_count() or 1) + 1
+
+
 def dsn_of(postgres: Embedded, database: str) -> str:
     """The DSN of another database of the same server."""
     return postgres.dsn.replace("/usage_graph?", f"/{database}?")

@@ -22,7 +22,7 @@ def test_details_of_a_call(server: Server, seeded: str, visit: Open) -> None:
     expect(dialog).to_have_count(0)
     expect(page).not_to_have_url(re.compile("record="))
     expect(first).to_be_focused()
-    page.go_back()
+    page.go_forward()
     expect(dialog.get_by_text("Model asked for")).to_be_visible()
     page.reload()
     expect(dialog.get_by_text("Model asked for")).to_be_visible()
