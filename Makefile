@@ -103,7 +103,7 @@ schema: $(SERVER) ## Write schema/schema.graphql anew
 	$(BIN)/usage-graph schema --output schema/schema.graphql
 
 # What the usage page asks: its own documents, and those of everybody's that it can use as they are.
-ASKED := $(sort $(patsubst schema/%,%,$(wildcard schema/page/*.graphql))) operations/FilterValues.graphql
+ASKED := $(sort $(patsubst schema/%,%,$(wildcard schema/page/*.graphql))) $(addprefix operations/,FilterValues.graphql IngestHealth.graphql)
 
 clients: $(TYPESCRIPT) $(GENERATOR)/.made ## Write the generated clients in examples/ and web/ anew
 	$(NODE) examples/typescript/generate.mjs

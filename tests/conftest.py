@@ -50,6 +50,7 @@ if sys.platform == "linux" and _has_room(_MEMORY):
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _MEMORY)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are processors: who waits for a server or a browser leaves its processor to another."""
     return (os.cpu_count() or 1) + 1

@@ -1,8 +1,10 @@
 """The calls that most tests of the page look at, and the question that says what it should show of them."""
 
 import time
+from collections.abc import Iterable
 
 import httpx
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.otlp import PROTOBUF, call, request
 from tests.serving import Server
@@ -36,6 +38,11 @@ def send(server: Server, project: str, *numbers: int, now: bool = False, key: st
         else:
             labels |= {"usage_graph.agent": AGENTS[number % 3]}
         spans.append(call(number, labels, start_ns=latest - (0 if now else number // 5 * HOUR)))
+    post(server, project, spans, key=key)
+
+
+def post(server: Server, project: str, spans: Iterable[Span], *, key: str = "") -> None:
+    """Sends ``spans``; they are stored then."""
     answer = httpx.post(
         f"{server.http}/v1/traces",
         content=request(spans).SerializeToString(),

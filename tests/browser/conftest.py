@@ -17,8 +17,10 @@ Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # For a module, not longer: Playwright runs a loop in this thread, which tests that are asynchronous need, too.
+def browser(server: Server) -> Iterator[Browser]:
+    # For a module, not longer: Playwright runs a loop in this thread, which tests that are asynchronous need, too. And
+    # so does ``server`` where it is made: it has to be there before, even if the first test looks at another.
+    del server
     with chromium() as running:
         yield running
 

@@ -1,6 +1,8 @@
 """Where things stand on the usage page, and what stands there."""
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocket, expect
+
+from tests.serving import Server
 
 
 def panel(page: Page, title: str) -> Locator:
@@ -49,3 +51,13 @@ def rows(place: Locator) -> list[list[str]]:
         }))"""
     )
     return found
+
+
+def listen(page: Page, server: Server, project: str) -> list[WebSocket]:
+    """Opens a project of one call, and waits until the page hears of more; its connections, the lasting one last."""
+    lines: list[WebSocket] = []
+    page.on("websocket", lambda line: lines.append(line))
+    page.goto(f"{server.http}/?project={project}&window=7d")
+    counted(page, "1–1 of 1 calls")
+    expect(page.locator(".live")).to_have_text("live")
+    return lines

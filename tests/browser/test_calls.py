@@ -7,11 +7,11 @@ from datetime import datetime
 
 import httpx
 import pytest
-from playwright.sync_api import Error, Route, WebSocket, expect
+from playwright.sync_api import Error, Route, expect
 
 from tests.browser.calls import send
 from tests.browser.conftest import Open
-from tests.browser.page import calls, card, counted, names, rows
+from tests.browser.page import calls, card, counted, listen, names, rows
 from tests.otlp import PROTOBUF, call, request
 from tests.serving import Server
 
@@ -152,11 +152,7 @@ def test_answers_that_are_slower_than_calls_are_waited_for(server: Server, visit
     project = server.project()
     send(server, project, 1)
     page = visit(server)
-    lines: list[WebSocket] = []
-    page.on("websocket", lambda line: lines.append(line))
-    page.goto(f"{server.http}/?project={project}&window=7d")
-    counted(page, "1–1 of 1 calls")
-    expect(page.locator(".live")).to_have_text("live")
+    lines = listen(page, server, project)
     held: list[Route] = []
     slow = [True]
     page.route("**/graphql", lambda route: held.append(route) if slow else route.continue_())

@@ -3,13 +3,13 @@
 import re
 import time
 
-import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
+from tests.browser.calls import post
 from tests.browser.conftest import Open
 from tests.browser.page import accessible, calls, card, counted, panel, rows
-from tests.otlp import PROTOBUF, Value, call, request
+from tests.otlp import Value, call
 from tests.serving import Server
 
 HOUR = 3600 * 10**9
@@ -45,12 +45,7 @@ def talked(server: Server) -> str:
             if (number, turn) == (7, 3):
                 labels["error.type"] = "timeout"
             spans.append(call(number * 10 + turn, labels, start_ns=now - (number + 1) * HOUR + turn * 60 * 10**9))
-    answer = httpx.post(
-        f"{server.http}/v1/traces",
-        content=request(spans).SerializeToString(),
-        headers={**PROTOBUF, "x-usage-graph-project": project},
-    )
-    assert answer.status_code == 200
+    post(server, project, spans)
     return project
 
 

@@ -11,11 +11,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.board import Board, Cell, column, figure, read
+from tests.browser.calls import post
 from tests.browser.demo import Demo, Span
 from tests.browser.drawn import attributes, curves, heights, scale, turns
 from tests.browser.page import calls, card, choose_source, counted, panel
 from tests.browser.shown import day, minute, money, percent, plain, short, usd
-from tests.otlp import PROTOBUF, call, request
+from tests.otlp import call
 
 ITEM = "coalesce(conversation, agent, name)"
 """What a call is of: a conversation, else an agent, else what it is called."""
@@ -41,12 +42,7 @@ def days(demo: Demo) -> list[str]:
 def send(demo: Demo, project: str, *marks: Mapping[str, str | int]) -> None:
     """A call with each of these ``marks``, to a project of their own."""
     spans = [call(10 * number, more) for number, more in enumerate(marks)]
-    sent = httpx.post(
-        f"{demo.server.http}/v1/traces",
-        content=request(spans).SerializeToString(),
-        headers={**PROTOBUF, "x-usage-graph-project": project},
-    )
-    assert sent.status_code == 200
+    post(demo.server, project, spans)
 
 
 def test_01_what_it_costs(board: Board, demo: Demo) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Route, WebSocket, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.calls import send
 from tests.browser.conftest import Open, Watch
-from tests.browser.page import accessible, calls, card, counted, panel
+from tests.browser.page import accessible, calls, card, counted, listen, panel
 from tests.documents import ROOT
 from tests.serving import Server
 from usage_graph.store.embedded import Embedded
@@ -112,11 +112,7 @@ def test_calls_that_come_do_not_shorten_the_wait(server: Server, visit: Open, wa
     project = server.project()
     send(server, project, 1)
     page = visit(server)
-    lines: list[WebSocket] = []
-    page.on("websocket", lambda line: lines.append(line))
-    page.goto(f"{server.http}/?project={project}&window=7d")
-    counted(page, "1–1 of 1 calls")
-    expect(page.locator(".live")).to_have_text("live")
+    lines = listen(page, server, project)
     asked: list[str] = []
 
     def refuse(route: Route) -> None:

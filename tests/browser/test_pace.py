@@ -2,11 +2,11 @@
 
 import json
 
-from playwright.sync_api import Page, WebSocket, WebSocketRoute, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.calls import send
 from tests.browser.conftest import Open
-from tests.browser.page import card, counted, panel
+from tests.browser.page import card, counted, listen, panel
 from tests.serving import Server
 
 
@@ -36,11 +36,7 @@ def test_a_tab_that_nobody_sees_asks_nothing(server: Server, visit: Open) -> Non
     project = server.project()
     send(server, project, 1)
     page = visit(server)
-    lines: list[WebSocket] = []
-    page.on("websocket", lambda line: lines.append(line))
-    page.goto(f"{server.http}/?project={project}&window=7d")
-    counted(page, "1–1 of 1 calls")
-    expect(page.locator(".live")).to_have_text("live")
+    lines = listen(page, server, project)
     expect(panel(page, "What was sent")).to_have_attribute("aria-busy", "false")
     found = asked(page)
     turn(page, hidden=True)

@@ -4,13 +4,13 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.calls import post
 from tests.browser.conftest import Open
 from tests.browser.page import accessible
-from tests.otlp import PROTOBUF, call, request
+from tests.otlp import call
 from tests.serving import Server
 
 SERIES = """query ($from: DateTime!, $to: DateTime!, $bucket: Bucket!, $filter: UsageFilter) {
@@ -37,12 +37,7 @@ def compared(server: Server) -> str:
         call(number, {"usage_graph.agent": ("Anna", "Bert")[number % 2]} if number % 3 else {}, start_ns=_ns(at))
         for number, at in enumerate([*hours, *march])
     ]
-    answer = httpx.post(
-        f"{server.http}/v1/traces",
-        content=request(spans).SerializeToString(),
-        headers={**PROTOBUF, "x-usage-graph-project": project},
-    )
-    assert answer.status_code == 200
+    post(server, project, spans)
     return project
 
 

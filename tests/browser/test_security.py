@@ -2,13 +2,13 @@
 
 import time
 
-import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.calls import post
 from tests.browser.conftest import Open, Watch
 from tests.browser.page import calls, card, counted, panel
-from tests.otlp import PROTOBUF, call, request
+from tests.otlp import call
 from tests.serving import Server
 
 HOUR = 3600 * 10**9
@@ -47,12 +47,7 @@ def hostile(server: Server) -> str:
         for again in range(2):
             labels = dict.fromkeys(FIELDS, name) | ({ERROR: name} if again else {})
             spans.append(call(2 * number + again, labels, start_ns=latest - number * HOUR))
-    answer = httpx.post(
-        f"{server.http}/v1/traces",
-        content=request(spans).SerializeToString(),
-        headers={**PROTOBUF, "x-usage-graph-project": project},
-    )
-    assert answer.status_code == 200
+    post(server, project, spans)
     return project
 
 

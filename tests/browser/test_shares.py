@@ -1,12 +1,12 @@
 """Shares: as a ring or as bars, of sources, agents, models and users; and the colours that names have in them."""
 
-import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.calls import post
 from tests.browser.conftest import Open
 from tests.browser.page import accessible, panel
-from tests.otlp import PROTOBUF, call, request
+from tests.otlp import call
 from tests.serving import Server
 
 KINDS = ("source", "agent", "model", "user")
@@ -23,12 +23,7 @@ def many(server: Server) -> str:
         call(number, {"usage_graph.source": f"source {number // 8}", "usage_graph.agent": f"agent {number:02}"})
         for number in range(32)
     ]
-    answer = httpx.post(
-        f"{server.http}/v1/traces",
-        content=request(spans).SerializeToString(),
-        headers={**PROTOBUF, "x-usage-graph-project": project},
-    )
-    assert answer.status_code == 200
+    post(server, project, spans)
     return project
 
 

@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from playwright.sync_api import Page, expect
 
+from tests.browser.calls import post
 from tests.browser.conftest import Open
 from tests.browser.page import card, exact
-from tests.otlp import PROTOBUF, call, request
+from tests.otlp import call
 from tests.serving import Server
 
 BUCKETS = """query ($window: WindowInput!, $timezone: TimeZone!, $bucket: Bucket!) {
@@ -66,12 +66,7 @@ def every_half_hour(server: Server) -> str:
             spans.append(
                 call(number, {"gen_ai.usage.input_tokens": 1000 + number}, start_ns=int(at.timestamp()) * 10**9)
             )
-    answer = httpx.post(
-        f"{server.http}/v1/traces",
-        content=request(spans).SerializeToString(),
-        headers={**PROTOBUF, "x-usage-graph-project": project},
-    )
-    assert answer.status_code == 200
+    post(server, project, spans)
     return project
 
 

@@ -129,6 +129,17 @@ export type CreditPeriod =
   /** Years. */
   | 'YEAR';
 
+/** Why two observations were taken to be of one call. */
+export type MergeReason =
+  /** They have the same response id of the provider. */
+  | 'RESPONSE_ID'
+  /** They have the same request id of the provider. */
+  | 'REQUEST_ID'
+  /** One span is right below the other, and their tokens do not say that they are two calls. */
+  | 'NESTED'
+  /** Two instrumentations of one process saw calls of the same size at the same time. */
+  | 'FINGERPRINT';
+
 /** Which end of an order comes first. */
 export type OrderDirection =
   /** Smallest or oldest first. */
@@ -315,11 +326,6 @@ export type HealthQuery = { usage: { totals: { calls: number | string, latency: 
 
 export type TimesFragment = { avgMs: number | null, p50Ms: number | null, p95Ms: number | null, p99Ms: number | null, maxMs: number | null, tokensPerSecond: number | null, firstToken: { p50Ms: number | null, p95Ms: number | null } };
 
-export type IngestQueryVariables = Exact<{ [key: string]: never; }>;
-
-
-export type IngestQuery = { ingestHealth: { since: string | null, lastSeen: string | null, accepted: number | string, stored: number | string, repeated: number | string, merged: number | string, notLlm: number | string, rejected: number | string, unrecognised: number | string, rejectedBy: Array<{ reason: string, count: number | string, lastSeen: string }>, unrecognisedBy: Array<{ scope: string, count: number | string, lastSeen: string }> } };
-
 export type OverviewQueryVariables = Exact<{
   window: WindowInput;
   timezone: string;
@@ -391,6 +397,11 @@ export type FilterValuesQueryVariables = Exact<{
 
 
 export type FilterValuesQuery = { usage: { dimensionValues: Array<{ value: string, calls: number | string }> } };
+
+export type IngestHealthQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type IngestHealthQuery = { ingestHealth: { since: string | null, lastSeen: string | null, accepted: number | string, stored: number | string, repeated: number | string, merged: number | string, completed: number | string, notLlm: number | string, rejected: number | string, unrecognised: number | string, mergedBy: Array<{ reason: MergeReason, count: number | string }>, rejectedBy: Array<{ reason: string, count: number | string, lastSeen: string }>, unrecognisedBy: Array<{ scope: string, count: number | string, lastSeen: string }> } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -670,31 +681,6 @@ export const HealthDocument = new TypedDocumentString(`
     p95Ms
   }
 }`) as unknown as TypedDocumentString<HealthQuery, HealthQueryVariables>;
-export const IngestDocument = new TypedDocumentString(`
-    query Ingest {
-  ingestHealth {
-    since
-    lastSeen
-    accepted
-    stored
-    repeated
-    merged
-    notLlm
-    rejected
-    rejectedBy {
-      reason
-      count
-      lastSeen
-    }
-    unrecognised
-    unrecognisedBy {
-      scope
-      count
-      lastSeen
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<IngestQuery, IngestQueryVariables>;
 export const OverviewDocument = new TypedDocumentString(`
     query Overview($window: WindowInput!, $timezone: TimeZone!, $filter: UsageFilter, $bucket: Bucket!, $by: UsageDimension!, $metric: UsageMetric!, $kind: ConsumerKind!, $cards: Boolean! = true, $chart: Boolean! = true, $shares: Boolean! = true, $consumers: Boolean! = true) {
   usage(window: $window, timezone: $timezone, filter: $filter) {
@@ -966,3 +952,33 @@ export const FilterValuesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<FilterValuesQuery, FilterValuesQueryVariables>;
+export const IngestHealthDocument = new TypedDocumentString(`
+    query IngestHealth {
+  ingestHealth {
+    since
+    lastSeen
+    accepted
+    stored
+    repeated
+    merged
+    mergedBy {
+      reason
+      count
+    }
+    completed
+    notLlm
+    rejected
+    rejectedBy {
+      reason
+      count
+      lastSeen
+    }
+    unrecognised
+    unrecognisedBy {
+      scope
+      count
+      lastSeen
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<IngestHealthQuery, IngestHealthQueryVariables>;

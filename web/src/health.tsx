@@ -3,7 +3,7 @@
 import { useComputed } from "@preact/signals";
 import { state, timezone } from "./address.ts";
 import { useAnswer, type Answer } from "./answer.ts";
-import { HealthDocument, type IngestQuery } from "./generated.ts";
+import { HealthDocument, type IngestHealthQuery } from "./generated.ts";
 import { Ingest } from "./ingest.tsx";
 import { Latency } from "./latency.tsx";
 import { filterOf, windowOf } from "./state.ts";
@@ -12,7 +12,7 @@ import { Unpriced } from "./unpriced.tsx";
 /** Milliseconds between two questions for what changes slowly. */
 export const SLOWLY = 10_000;
 
-export function Health({ ingest }: { ingest: Answer<IngestQuery> }) {
+export function Health({ ingest }: { ingest: Answer<IngestHealthQuery> }) {
   const variables = useComputed(() => ({
     window: windowOf(state.value),
     timezone: timezone.value,

@@ -3,19 +3,19 @@
 import { useComputed } from "@preact/signals";
 import { useAnswer, type Answer } from "./answer.ts";
 import { Exact } from "./exact.tsx";
-import { IngestDocument, type IngestQuery } from "./generated.ts";
+import { IngestHealthDocument, type IngestHealthQuery } from "./generated.ts";
 import { SLOWLY } from "./health.tsx";
 import { short, whole, type Whole } from "./number.ts";
 import { Panel } from "./panel.tsx";
 import { When } from "./when.tsx";
 
-type Sent = IngestQuery["ingestHealth"];
+type Sent = IngestHealthQuery["ingestHealth"];
 
-export function useIngest(): Answer<IngestQuery> {
-  return useAnswer(IngestDocument, useComputed(() => ({})), { every: SLOWLY, always: true }).value;
+export function useIngest(): Answer<IngestHealthQuery> {
+  return useAnswer(IngestHealthDocument, useComputed(() => ({})), { every: SLOWLY, always: true }).value;
 }
 
-export function Ingest({ answer: { data, error, stale } }: { answer: Answer<IngestQuery> }) {
+export function Ingest({ answer: { data, error, stale } }: { answer: Answer<IngestHealthQuery> }) {
   const untold = error?.code === "NOT_TOLD";
   return (
     <Panel title="What was sent" stale={stale && !error} error={untold ? undefined : error}>

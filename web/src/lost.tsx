@@ -2,7 +2,7 @@
 
 import type { Answer } from "./answer.ts";
 import { now } from "./clock.ts";
-import type { IngestQuery } from "./generated.ts";
+import type { IngestHealthQuery } from "./generated.ts";
 import { whole } from "./number.ts";
 import { When } from "./when.tsx";
 
@@ -10,7 +10,7 @@ const LATELY = 86_400_000;
 
 type Found = { count: string | number; lastSeen: string };
 
-export function Lost({ answer: { data } }: { answer: Answer<IngestQuery> }) {
+export function Lost({ answer: { data } }: { answer: Answer<IngestHealthQuery> }) {
   const sent = data?.ingestHealth;
   const lately = (found: Found[] = []) => found.filter(({ lastSeen }) => now.value - Date.parse(lastSeen) < LATELY);
   const unrecognised = lately(sent?.unrecognisedBy);
