@@ -1,6 +1,7 @@
 // The address of the page, and what was chosen last: the one place where state is read and changed.
 
 import { computed, signal } from "@preact/signals";
+import { keep, kept } from "./memory.ts";
 import { INITIAL, REMEMBERED, parse, serialise, type State } from "./state.ts";
 
 const MEMORY = "usage-graph.chosen";
@@ -62,7 +63,7 @@ function remember(change: Partial<State>): void {
   const names = REMEMBERED.filter((name) => name in change);
   if (!names.length) return;
   const chosen = Object.fromEntries(names.map((name) => [name, change[name]]));
-  keep(MEMORY, JSON.stringify({ ...recall(), ...chosen }));
+  keep("localStorage", MEMORY, JSON.stringify({ ...recall(), ...chosen }));
 }
 
 function remembered(): State {
@@ -76,18 +77,9 @@ function remembered(): State {
 
 function recall(): Partial<State> {
   try {
-    const found: unknown = JSON.parse(localStorage.getItem(MEMORY) ?? "{}");
+    const found: unknown = JSON.parse(kept("localStorage", MEMORY) ?? "{}");
     return typeof found === "object" && found !== null ? found : {};
   } catch {
     return {};
-  }
-}
-
-/** Some browsers let a page keep nothing. */
-export function keep(name: string, value: string): void {
-  try {
-    localStorage.setItem(name, value);
-  } catch {
-    // then the choice ends with the visit
   }
 }

@@ -8,10 +8,9 @@ import { Detail, Facts } from "./detail.tsx";
 import { duration, exactDuration } from "./duration.ts";
 import { ConversationDetailDocument, type ConversationDetailQuery } from "./generated.ts";
 import { exactMoney } from "./money.ts";
-import { Narrow } from "./narrow.tsx";
+import { Narrow, linked } from "./narrow.tsx";
 import { whole } from "./number.ts";
 import { toCalls } from "./records.tsx";
-import type { Narrowed } from "./state.ts";
 import { exactTime } from "./time.ts";
 
 type Found = Extract<NonNullable<ConversationDetailQuery["node"]>, { conversation: string }>;
@@ -42,7 +41,6 @@ export function titleOf({ title, user, conversation }: { title: string | null; u
 
 function Known({ found }: { found: Found }) {
   const { totals } = found;
-  const link = (by: Narrowed, value: string | null) => (value === null ? null : <Narrow by={by} value={value} text={value} />);
   const cost = totals.cost === null ? "no price is known" : exactMoney(totals.cost);
   return (
     <>
@@ -55,9 +53,9 @@ function Known({ found }: { found: Found }) {
       <Facts
         title="Conversation"
         facts={{
-          "With user": link("user", found.user),
-          Agent: link("agent", found.agent),
-          Channel: link("channel", found.channel),
+          "With user": linked("user", found.user),
+          Agent: linked("agent", found.agent),
+          Channel: linked("channel", found.channel),
           Conversation: found.conversation,
           Started: exactTime(found.startedAt, timezone.value),
           "Last active": exactTime(found.lastActiveAt, timezone.value),

@@ -2,28 +2,17 @@
 
 import { signal } from "@preact/signals";
 import type { Refused } from "./ask.ts";
+import { keep, kept } from "./memory.ts";
 
 const NAME = "usage-graph.key";
 
-export const key = signal(read());
+export const key = signal(kept("sessionStorage", NAME) ?? "");
 /** How the server refused what was asked last, for want of a key or a better one; it is lifted by an answer. */
 export const refused = signal<Refused | undefined>(undefined);
 
 export function enter(value: string): void {
   key.value = value.trim();
-  try {
-    sessionStorage.setItem(NAME, key.value);
-  } catch {
-    // then it is entered again after a reload
-  }
-}
-
-function read(): string {
-  try {
-    return sessionStorage.getItem(NAME) ?? "";
-  } catch {
-    return "";
-  }
+  keep("sessionStorage", NAME, key.value);
 }
 
 /** Who asks, of which project: what a WebSocket is opened with, and headers as `encoded`. */

@@ -17,17 +17,8 @@ const LATEST = 30_000;
 /** How the server ends a line whose key it no longer takes, or not for this. */
 const KEYS_MATTER = new Set([4401, 4403]);
 
-/** What came while nobody could see the page is asked for when somebody can again. */
-let unseen = false;
-
-function came(): void {
-  unseen = document.hidden;
-  if (!unseen) changes.value += 1;
-}
-
 /** Listens for as long as the page is open; what it listens for follows what is shown. */
 export function listen(): void {
-  document.addEventListener("visibilitychange", () => unseen && came());
   let hangUp: (() => void) | undefined;
   let lasting = "";
   effect(() => {
@@ -69,7 +60,7 @@ function connect(variables: object, connection: Record<string, string>): () => v
       pause = SOONEST;
       listening.value = true;
       // The first one tells how it is, which the page has asked for itself; but not after a gap.
-      if (told || missed) came();
+      if (told || missed) changes.value += 1;
       if (missed) tryAgain();
       told = true;
       missed = false;
@@ -78,7 +69,7 @@ function connect(variables: object, connection: Record<string, string>): () => v
       if (over) return;
       listening.value = false;
       // The key was good and is no longer: the page asks, and is told why.
-      if (told && KEYS_MATTER.has(code)) came();
+      if (told && KEYS_MATTER.has(code)) changes.value += 1;
       missed = true;
       timer = setTimeout(open, pause);
       pause = Math.min(pause * 2, LATEST);

@@ -6,6 +6,10 @@ import { serialise, type Narrowed } from "./state.ts";
 
 type Props = { by: Narrowed; value: string; text: string; children?: ComponentChildren; then?: () => void };
 
+/** A value that leads to its own calls, where there is one. */
+export const linked = (by: Narrowed, value: string | null) =>
+  value === null ? null : <Narrow by={by} value={value} text={value} />;
+
 export function Narrow({ by, value, text, children, then }: Props) {
   const change = { filter: { ...state.value.filter, [by]: value }, record: "", about: "" };
   return (

@@ -9,9 +9,8 @@ import { Detail, Facts } from "./detail.tsx";
 import { duration, exactDuration } from "./duration.ts";
 import { RecordDetailDocument, type RecordDetailQuery } from "./generated.ts";
 import { exactMoney } from "./money.ts";
-import { Narrow } from "./narrow.tsx";
+import { linked } from "./narrow.tsx";
 import { whole, type Whole } from "./number.ts";
-import type { Narrowed } from "./state.ts";
 import { exactTime } from "./time.ts";
 
 type Call = Extract<NonNullable<RecordDetailQuery["node"]>, { traceId: string }>;
@@ -36,7 +35,6 @@ export function RecordDetail() {
 }
 
 const count = (value: Whole | null) => (value === null ? null : whole(value));
-const link = (by: Narrowed, value: string | null) => (value === null ? null : <Narrow by={by} value={value} text={value} />);
 const usd = (value: string | null) => (value === null ? null : exactMoney(value));
 const SOURCES = { REPORTED: "reported", COMPUTED: "computed from prices", UNPRICED: "no price is known" };
 
@@ -89,10 +87,10 @@ function Known({ call }: { call: Call }) {
       <Facts
         title="For whom"
         facts={{
-          Agent: link("agent", call.agent),
-          Conversation: link("conversation", call.conversation),
-          User: link("user", call.user),
-          Channel: link("channel", call.channel),
+          Agent: linked("agent", call.agent),
+          Conversation: linked("conversation", call.conversation),
+          User: linked("user", call.user),
+          Channel: linked("channel", call.channel),
           Service: call.service,
           Environment: call.environment,
           ...Object.fromEntries(call.attributes.map(({ key, value }) => [key, value])),

@@ -1,18 +1,12 @@
 // Light or dark: as the system has it, until somebody chooses.
 
 import { effect, signal } from "@preact/signals";
-import { keep } from "./address.ts";
+import { keep, kept } from "./memory.ts";
 
 const NAME = "usage-graph.theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 
-function chosen(): string | null {
-  try {
-    return localStorage.getItem(NAME);
-  } catch {
-    return null;
-  }
-}
+const chosen = (): string | null => kept("localStorage", NAME);
 
 export const dark = signal((chosen() ?? (system.matches ? "dark" : "light")) === "dark");
 
@@ -25,5 +19,5 @@ effect(() => {
 
 export function turn(): void {
   dark.value = !dark.value;
-  keep(NAME, dark.value ? "dark" : "light");
+  keep("localStorage", NAME, dark.value ? "dark" : "light");
 }
