@@ -17,6 +17,7 @@ from usage_graph.question import By, Dimension, Scope
 from usage_graph.store.connect import Connection
 from usage_graph.store.histograms import Times, histogram_of, read_times
 from usage_graph.store.reader import open_reader
+from usage_graph.store.rollup import ALL_KEPT
 from usage_graph.usage import MAX_DURATION_US, Metric, Totals, UsageRecord
 
 DAY = timedelta(days=1)
@@ -95,7 +96,7 @@ async def test_what_is_taken_away_leaves_nothing(database: str) -> None:
 
 
 async def times_of(connection: Connection, scope: Scope) -> Times:
-    return await read_times(connection.fetch, scope, kept_since=None)
+    return await read_times(connection.fetch, scope, standing=ALL_KEPT)
 
 
 @pytest.mark.parametrize("by", [None, Dimension.MODEL, Dimension.AGENT])
@@ -110,7 +111,7 @@ async def test_a_month_is_read_from_rollups(filled: str, by: Dimension | None) -
 
         columns = () if by is None else (by.value,)
         key = "NULL::text" if by is None else f"c.{by.value}"
-        await read_times(explained, MONTH, kept_since=None, columns=columns, key=key, groups=[("x", None)])  # type: ignore[arg-type]
+        await read_times(explained, MONTH, standing=ALL_KEPT, columns=columns, key=key, groups=[("x", None)])  # type: ignore[arg-type]
     (plan,) = plans
     edge = timedelta(hours=1) if by is Dimension.AGENT else timedelta(minutes=15)
     assert rows_read(plan, "usage_record") <= 2 * (edge / timedelta(seconds=43.2) + 1)

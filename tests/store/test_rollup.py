@@ -11,10 +11,17 @@ from hypothesis import strategies as st
 from tests.model import FINEST
 from usage_graph.errors import BeforeRecords
 from usage_graph.store.choosing import Piece, choose
-from usage_graph.store.rollup import BY_SOURCE, EPOCH, FAMILIES, RECORDS, SETTLING, Settled
-from usage_graph.store.route import Span
+from usage_graph.store.rollup import BY_SOURCE, EPOCH, FAMILIES, HOUR, RECORDS, SETTLING, Settled
+from usage_graph.store.route import RECORDS_PER_HOUR, Span
 
 GRAINS = {rollup.relation: rollup.grain for family in FAMILIES for rollup in family.rollups}
+ENTRIES = {RECORDS: RECORDS_PER_HOUR} | {
+    rollup.relation: rollup.entries_per_hour
+    for family in (*FAMILIES, BY_SOURCE)
+    for rollup in family.ladder
+    if rollup.entries_per_hour is not None
+}
+"""Those of histograms in an hour of each relation that has any."""
 
 instants = st.datetimes(datetime(2019, 1, 1), datetime(2031, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
 aligned = st.integers(0, 4 * 24 * 365 * 5).map(lambda quarters: EPOCH + timedelta(minutes=15) * quarters)
@@ -44,12 +51,12 @@ def test_covers_the_window_once(cuts: list[datetime], columns: frozenset[str]) -
     assert all(left.end == right.start for left, right in pairwise(spans))
 
 
-@given(windows, columns_, st.none() | days, settled_)
+@given(windows, columns_, st.none() | days, settled_, st.booleans())
 def test_covers_the_window_once_where_some_is_settled_and_some_is_subtracted(
-    cuts: list[datetime], columns: frozenset[str], kept_since: datetime | None, settled: Settled
+    cuts: list[datetime], columns: frozenset[str], kept_since: datetime | None, settled: Settled, histograms: bool
 ) -> None:
     try:
-        pieces = choose(columns, cuts, kept_since, settled, subtracting=True)
+        pieces = choose(columns, cuts, kept_since, settled, subtracting=True, histograms=histograms)
     except BeforeRecords:
         return
     changes: dict[datetime, int] = {}
@@ -60,6 +67,28 @@ def test_covers_the_window_once_where_some_is_settled_and_some_is_subtracted(
             changes[end] = changes.get(end, 0) - sign
             assert piece.relation != RECORDS or kept_since is None or start >= kept_since or start == end
     assert {at: change for at, change in changes.items() if change} == {cuts[0]: 1, cuts[-1]: -1}
+    assert not histograms or relations(pieces) <= ENTRIES.keys()
+
+
+@pytest.mark.parametrize(
+    ("columns", "days_", "most"),
+    [((), 30, 1.7), ((), 365, 1.9), (("model",), 30, 3.5), (("model",), 365, 5), (("agent",), 30, 6)],
+)
+@given(instants)
+def test_histograms_of_long_windows_have_few_entries(
+    columns: tuple[str, ...], days_: int, most: float, end: datetime
+) -> None:
+    """The last day is hardly ever settled. ``most``: of those that a day's hours have."""
+
+    def entries(days: int) -> float:
+        settled = Settled(end - timedelta(hours=30) - (end - EPOCH) % timedelta(days=1))
+        cuts = [end - timedelta(days=days), end]
+        pieces = choose(frozenset(columns), cuts, None, settled, subtracting=True, histograms=True)
+        return sum(ENTRIES[piece.relation] * (stop - start) / HOUR for piece in pieces for start, stop in piece.spans)
+
+    of_hours = 24 * (ENTRIES["usage_by_agent_1h"] if "agent" in columns else ENTRIES["usage_by_model_1h"])
+    assert entries(1) < 1.2 * of_hours
+    assert entries(days_) < most * of_hours
 
 
 @given(cuts_, columns_, settled_, st.booleans())
@@ -97,16 +126,17 @@ def test_only_relations_that_hold_the_columns(cuts: list[datetime], columns: fro
     assert relations(choose(columns, cuts)) <= holding | {RECORDS}
 
 
-@given(cuts_, columns_, settled_)
+@given(cuts_, columns_, settled_, st.booleans())
 def test_a_family_is_left_out_only_where_it_would_not_be_chosen(
-    cuts: list[datetime], columns: frozenset[str], settled: Settled
+    cuts: list[datetime], columns: frozenset[str], settled: Settled, histograms: bool
 ) -> None:
-    every = tuple(family for family in (*FAMILIES, BY_SOURCE) if family.columns >= columns)
+    holding = [family for family in (*FAMILIES, BY_SOURCE) if family.columns >= columns]
+    every = tuple(family.histograms if histograms else family for family in holding)
     for subtracting in (False, True) if len(cuts) == 2 else (False,):
-        chosen = choose(columns, cuts, None, settled, subtracting=subtracting)
+        chosen = choose(columns, cuts, None, settled, subtracting=subtracting, histograms=histograms)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("usage_graph.store.choosing._families", lambda _: every)
-            assert choose(columns, cuts, None, settled, subtracting=subtracting) == chosen
+            patch.setattr("usage_graph.store.choosing._families", lambda *_: every)
+            assert choose(columns, cuts, None, settled, subtracting=subtracting, histograms=histograms) == chosen
 
 
 def test_whole_days_come_from_days() -> None:

@@ -27,6 +27,7 @@ from usage_graph.window import Bucket, Window, boundaries, time_zone
 
 _projects, _spans = count(), count(1)
 DAY = timedelta(days=1)
+MODEL = (By(Dimension.MODEL),)
 EXAMPLES = settings(
     max_examples=8,
     deadline=None,
@@ -111,6 +112,10 @@ async def test_what_is_settled_changes_no_answer(
 
     asking: list[Ask] = [
         lambda one: one.totals(scope),
+        lambda one: one.totals(scope, latency=True),
+        lambda one: one.totals(replace(scope, filter=Filter()), latency=True),
+        lambda one: one.breakdown(replace(scope, filter=Filter()), by=MODEL, metric=metric, first=first, latency=True),
+        lambda one: one.breakdown(scope, by=keys, metric=metric, first=first, latency=True),
         lambda one: one.record_count(scope),
         lambda one: one.series(scope, bounds, by=None, metric=metric, top=first),
         lambda one: one.series(scope, bounds, by=by, metric=metric, top=first),

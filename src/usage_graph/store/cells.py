@@ -10,7 +10,7 @@ from typing import NamedTuple
 from usage_graph.question import Dimension, Scope
 from usage_graph.store.choosing import Piece, choose
 from usage_graph.store.conditions import Parameters, attribute_in_records, conditions, in_records
-from usage_graph.store.measures import amount
+from usage_graph.store.measures import HISTOGRAMS, amount
 from usage_graph.store.rollup import ALL_KEPT, RECORDS, SETTLING, Standing
 from usage_graph.usage import SUMMED
 
@@ -35,9 +35,10 @@ def cells(
     The values of ``attributes``, which are keys of declared ones, are the columns ``attribute_1`` and so on.
 
     No row stands for calls on both sides of any of ``bounds``, so that they can be told apart by ``at``. ``standing``
-    says which records may be read, and what of the rollups that settle: these have no histograms.
+    says which records may be read, and what of the rollups that settle.
 
-    ``subtracting``: some rows are less than nothing, sums may be of no calls at all, and there is no ``at``.
+    ``subtracting``: some rows are less than nothing, sums may be of no calls at all, and there is no ``at``. Histograms
+    are not negative themselves: they have a column ``sign``, which is 1 or -1.
 
     ``told``: columns by name that are told from ``columns``, which stand in braces, instead of ``columns`` themselves.
     Whoever reads what is told in this very order, then the measures in theirs, has it without a projection of each row.
@@ -53,13 +54,23 @@ def cells(
     cuts = [scope.start, *(at for at in bounds if scope.start < at < scope.end), scope.end]
     if scope.start >= scope.end:
         cuts = [scope.start, scope.start]
+    histograms = any(measure in HISTOGRAMS for measure in measures)
     project = parameters.add(scope.project)
-    chosen = choose(frozenset(needed), cuts, *standing, subtracting=subtracting)
+    chosen = choose(frozenset(needed), cuts, *standing, subtracting=subtracting, histograms=histograms)
     pieces = [part for piece in chosen for part in _planned_apart(piece)]
     apart = [
         f"{attribute_in_records(parameters.add(key))} AS attribute_{number}" for number, key in enumerate(attributes, 1)
     ]
-    asked = _Asked(scope, project, tuple(columns), told, tuple(apart), tuple(measures), timed=not subtracting)
+    asked = _Asked(
+        scope,
+        project,
+        tuple(columns),
+        told,
+        tuple(apart),
+        tuple(measures),
+        timed=not subtracting,
+        histograms=histograms,
+    )
     mixed = any(piece.relation != RECORDS for piece in pieces)
     selects = [_piece(piece, asked, parameters, mixed=mixed) for piece in pieces]
     return "\nUNION ALL\n".join(selects)
@@ -77,7 +88,8 @@ def _planned_apart(piece: Piece) -> Iterable[Piece]:
 
 
 class _Asked(NamedTuple):
-    """What each piece of a query is to have. ``attributes`` are expressions with their names; ``timed``: and ``at``."""
+    """What each piece of a query is to have. ``attributes`` are expressions with their names; ``timed``: and ``at``;
+    ``histograms``: and ``sign``, as all ``measures`` are histograms."""
 
     scope: Scope
     project: str
@@ -86,25 +98,29 @@ class _Asked(NamedTuple):
     attributes: tuple[str, ...]
     measures: tuple[str, ...]
     timed: bool
+    histograms: bool
 
     def of_records(self, *, negative: bool, mixed: bool) -> list[str]:
         """What is selected of records, which stand ``mixed`` with rows of rollups."""
-        sign = "-" if negative else ""
-        return [
-            *(["r.started_at AS at"] if self.timed else []),
-            *self._columns({column: in_records(column) for column in self.columns}),
-            *self.attributes,
-            *(f"{sign}{amount(measure, mixed=mixed)} AS {measure}" for measure in self.measures),
-        ]
+        amounts = {measure: amount(measure, mixed=mixed) for measure in self.measures}
+        columns = {column: in_records(column) for column in self.columns}
+        return [*self._at("r.started_at"), *self._columns(columns), *self.attributes, *self._amounts(amounts, negative)]
 
     def of_rollup(self, *, negative: bool) -> list[str]:
         """What is selected of a rollup."""
-        sign = "-" if negative else ""
-        return [
-            *(["r.bucket AS at"] if self.timed else []),
-            *self._columns({column: f"r.{column}" for column in self.columns}),
-            *(f"{sign}r.{measure} AS {measure}" for measure in self.measures),
-        ]
+        amounts = {measure: f"r.{measure}" for measure in self.measures}
+        columns = {column: f"r.{column}" for column in self.columns}
+        return [*self._at("r.bucket"), *self._columns(columns), *self._amounts(amounts, negative)]
+
+    def _at(self, held: str) -> Iterable[str]:
+        if self.timed:
+            yield f"{held} AS at"
+
+    def _amounts(self, held: Mapping[str, str], negative: bool) -> Iterable[str]:
+        if self.histograms:
+            yield f"{-1 if negative else 1} AS sign"
+        sign = "-" if negative and not self.histograms else ""
+        yield from (f"{sign}{expression} AS {measure}" for measure, expression in held.items())
 
     def _columns(self, held: Mapping[str, str]) -> Iterable[str]:
         if self.told:

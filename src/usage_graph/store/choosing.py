@@ -43,6 +43,7 @@ def choose(
     settled: Settled = UNSETTLED,
     *,
     subtracting: bool = False,
+    histograms: bool = False,
 ) -> list[Piece]:
     """The pieces that together hold every call from the first to the last of ``cuts`` once, none across a cut.
 
@@ -54,13 +55,15 @@ def choose(
     ``subtracting``: buckets that the window cuts may be there as a whole, less what is outside of the window, where
     that is fewer rows. Whoever asks for it adds up all pieces, over all cuts, and drops groups that no call is left of.
 
+    ``histograms``: only of relations that have some, and the fewest of their entries.
+
     Raises:
         BeforeRecords: every plan needs records from before that; says why, and what can be asked instead.
     """
     whole = [*map(Span._make, pairwise(cuts))]
     longest = max(end - start for start, end in whole)
     plans: list[_Plan | _Routed] = [_Plan((), [Span(cuts[0], cuts[-1])], kept_since, settled)]
-    for family in _families(columns):
+    for family in _families(columns, histograms):
         if subtracting:
             if (found := route(family.ladder, cuts[0], cuts[-1], kept_since, settled)) is not None:
                 plans.append(_Routed(found))
@@ -75,9 +78,11 @@ def choose(
 
 
 @cache
-def _families(columns: frozenset[str]) -> tuple[Family, ...]:
+def _families(columns: frozenset[str], histograms: bool) -> tuple[Family, ...]:
     """Those that have ``columns``, but for those that another one is never dearer than."""
     found = [family for family in (*FAMILIES, BY_SOURCE) if family.columns >= columns]
+    if histograms:
+        found = [family.histograms for family in found]
     return tuple(family for family in found if not any(_is_no_dearer(other, family) for other in found))
 
 

@@ -48,7 +48,7 @@ async def read_times(
     fetch: Fetch,
     scope: Scope,
     *,
-    kept_since: datetime | None,
+    standing: Standing,
     columns: Sequence[str] = (),
     attributes: Sequence[str] = (),
     key: str = "NULL::text",
@@ -79,7 +79,8 @@ async def read_times(
             attributes=attributes,
             measures=HISTOGRAMS,
             bounds=bounds,
-            standing=Standing(kept_since),
+            standing=standing,
+            subtracting=not bounds,
         ),
     )
     found: dict[tuple[int | None, int | None], dict[str, Histogram]] = {}
@@ -89,14 +90,12 @@ async def read_times(
     return Times(found)
 
 
-async def with_times(
-    fetch: Fetch, scope: Scope, page: ConversationPage, kept_since: datetime | None
-) -> ConversationPage:
+async def with_times(fetch: Fetch, scope: Scope, page: ConversationPage, standing: Standing) -> ConversationPage:
     """``page`` with the histograms of the calls of each conversation in ``scope``."""
     times = await read_times(
         fetch,
         scope,
-        kept_since=kept_since,
+        standing=standing,
         columns=("conversation",),
         key="c.conversation",
         groups=[(one.conversation, None) for one in page.conversations],
@@ -108,11 +107,7 @@ async def with_times(
 
 
 def histogram_of(entries: Iterable[int]) -> Histogram:
-    """The histogram that an array of the store is."""
-    return Histogram.adding(_entry_of(entry) for entry in entries)
-
-
-def _entry_of(entry: int) -> tuple[int, int]:
-    """The class and the number of calls in an entry; the number may be negative."""
-    class_ = (entry + _HALF) >> _COUNT_BITS
-    return class_, entry - (class_ << _COUNT_BITS)
+    """The histogram that an array of the store is: of each entry the class and the number of calls, maybe negative."""
+    return Histogram.adding(
+        [(class_ := (entry + _HALF) >> _COUNT_BITS, entry - (class_ << _COUNT_BITS)) for entry in entries]
+    )

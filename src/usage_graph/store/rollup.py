@@ -1,7 +1,7 @@
 """The relations that hold sums, and what of them there is to read. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -11,17 +11,23 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 RECORDS = "usage_record"
 
+_ENTRIES_PER_ROW = 10.0
+"""As many entries of histograms are read while a record is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
     """A relation of sums: ``grain`` is its bucket, ``rows_per_hour`` what a busy project stores in it.
 
-    The rows are those of the benchmark's million calls over 30 days: they rank relations, nothing else.
+    ``entries_per_hour``: of a histogram that it holds of the calls' times; ``None``: it holds none.
+
+    Both are those of the benchmark's million calls over 30 days: they rank relations, nothing else.
     """
 
     relation: str
     grain: timedelta
     rows_per_hour: float
+    entries_per_hour: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,8 @@ ALL_KEPT = Standing()
 class Family:
     """Rollups of the same dimensions. ``columns`` holds their names in the relations.
 
-    ``rollups`` hold every call as soon as it is stored; those that are ``settling`` only buckets that are ``Settled``,
-    and no histograms. Both coarsest first.
+    ``rollups`` hold every call as soon as it is stored; those that are ``settling`` only buckets that are ``Settled``.
+    Both coarsest first.
     """
 
     columns: frozenset[str]
@@ -63,10 +69,23 @@ class Family:
         """All of them, coarsest first; of one grain that first which is settling, as it is smaller."""
         return tuple(sorted((*self.settling, *self.rollups), key=lambda rollup: rollup.grain, reverse=True))
 
+    @cached_property
+    def histograms(self) -> "Family":
+        """Those of them that hold histograms, in which an hour has more rows by as much as its entries take to read."""
+        return replace(self, rollups=_with_entries(self.rollups), settling=_with_entries(self.settling))
+
     @property
     def finest(self) -> timedelta:
         """The grain that cuts must keep to where there are no records."""
         return self.rollups[-1].grain
+
+
+def _with_entries(rollups: Iterable[Rollup]) -> tuple[Rollup, ...]:
+    return tuple(
+        replace(rollup, rows_per_hour=rollup.rows_per_hour + rollup.entries_per_hour / _ENTRIES_PER_ROW)
+        for rollup in rollups
+        if rollup.entries_per_hour is not None
+    )
 
 
 QUARTER, HOUR, DAY = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
@@ -76,31 +95,33 @@ FAMILIES = (
     Family(
         frozenset({"source", "model", "provider", "operation"}),
         (
-            Rollup("usage_by_model_1d", DAY, 2),
-            Rollup("usage_by_model_1h", HOUR, 40),
-            Rollup("usage_by_model_15m", QUARTER, 120),
+            Rollup("usage_by_model_1d", DAY, 2, 200),
+            Rollup("usage_by_model_1h", HOUR, 40, 1000),
+            Rollup("usage_by_model_15m", QUARTER, 120, 1400),
         ),
         (
-            Rollup("usage_by_model_36d", _36_DAYS, 0.1),
-            Rollup("usage_by_model_9d", _9_DAYS, 0.3),
+            Rollup("usage_by_model_108d", _108_DAYS, 0.035, 2),
+            Rollup("usage_by_model_36d", _36_DAYS, 0.1, 6),
+            Rollup("usage_by_model_9d", _9_DAYS, 0.3, 22),
+            Rollup("usage_by_model_3d", _3_DAYS, 0.8, 64),
         ),
     ),
     Family(
         frozenset({"agent", "source"}),
         (
-            Rollup("usage_by_agent_1d", DAY, 8),
-            Rollup("usage_by_agent_1h", HOUR, 130),
+            Rollup("usage_by_agent_1d", DAY, 8, 430),
+            Rollup("usage_by_agent_1h", HOUR, 130, 1200),
         ),
         (
-            Rollup("usage_by_agent_108d", _108_DAYS, 0.1),
-            Rollup("usage_by_agent_36d", _36_DAYS, 0.3),
-            Rollup("usage_by_agent_9d", _9_DAYS, 1),
-            Rollup("usage_by_agent_3d", _3_DAYS, 3),
+            Rollup("usage_by_agent_108d", _108_DAYS, 0.1, 6),
+            Rollup("usage_by_agent_36d", _36_DAYS, 0.3, 17),
+            Rollup("usage_by_agent_9d", _9_DAYS, 1, 66),
+            Rollup("usage_by_agent_3d", _3_DAYS, 3, 170),
         ),
     ),
     Family(
         frozenset({"user_id", "source"}),
-        (Rollup("usage_by_user_1d", DAY, 25),),
+        (Rollup("usage_by_user_1d", DAY, 25, 430),),
         (
             Rollup("usage_by_user_108d", _108_DAYS, 0.35),
             Rollup("usage_by_user_36d", _36_DAYS, 1),
@@ -110,7 +131,7 @@ FAMILIES = (
     ),
     Family(
         frozenset({"conversation", "agent", "item_name", "source"}),
-        (Rollup("usage_by_conversation_1d", DAY, 90),),
+        (Rollup("usage_by_conversation_1d", DAY, 90, 730),),
         (
             Rollup("usage_by_conversation_108d", _108_DAYS, 0.85),
             Rollup("usage_by_conversation_36d", _36_DAYS, 2.5),
@@ -123,8 +144,11 @@ BY_SOURCE = Family(
     frozenset({"source"}),
     FAMILIES[0].rollups,
     (
-        Rollup("usage_by_source_1d", DAY, 0.2),
-        Rollup("usage_by_source_1h", HOUR, 4),
+        Rollup("usage_by_source_108d", _108_DAYS, 0.0015, 0.22),
+        Rollup("usage_by_source_36d", _36_DAYS, 0.0045, 0.65),
+        Rollup("usage_by_source_9d", _9_DAYS, 0.02, 2.6),
+        Rollup("usage_by_source_1d", DAY, 0.2, 23),
+        Rollup("usage_by_source_1h", HOUR, 4, 360),
     ),
 )
 """What is not settled is read by model."""

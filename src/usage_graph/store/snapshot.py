@@ -61,7 +61,7 @@ class Snapshot(View):
         inner = cells(scope, parameters, measures=self._sums.measures, standing=standing, subtracting=True)
         sql = query("sum_totals").format(sums=self._sums.sql, cells=inner)
         (row,) = await self._fetch(sql, *parameters.values)
-        times = await read_times(self._fetch, scope, kept_since=standing.kept_since) if latency else NO_TIMES
+        times = await read_times(self._fetch, scope, standing=standing) if latency else NO_TIMES
         return times.added_to(self._sums.totals_of(row))
 
     @of_one_statement
@@ -83,7 +83,7 @@ class Snapshot(View):
             rows = await self._fetch(whole.sql, *whole.values)
             times = NO_TIMES
             if latency:
-                times = await read_times(self._fetch, scope, bounds=bounds, kept_since=standing.kept_since)
+                times = await read_times(self._fetch, scope, bounds=bounds, standing=standing)
             return whole_of(width, rows, self._sums, times)
         sums = self._sums.and_of(metric)
         ranked = ask_groups(scope, bounds, by, sums=sums, metric=metric, top=top, standing=standing)
@@ -101,7 +101,7 @@ class Snapshot(View):
         return await read_times(
             self._fetch,
             scope,
-            kept_since=await self.kept_since(scope.project),
+            standing=await self._standing(scope.project),
             columns=columns,
             attributes=attributes,
             key=key,
@@ -167,7 +167,7 @@ class Snapshot(View):
             times = await read_times(
                 self._fetch,
                 scope,
-                kept_since=standing.kept_since,
+                standing=standing,
                 columns=told.columns,
                 key=key,
                 then_key=f"({dimension})::text",
@@ -282,7 +282,7 @@ class Snapshot(View):
         """One page of the conversations with calls in the scope; ``search``: a text in title, agent, user or id."""
         standing = await self._standing(scope.project)
         found = await read_conversations(self._fetch, scope, order, page, search, self._sums, standing)
-        return await with_times(self._fetch, scope, found, standing.kept_since) if latency else found
+        return await with_times(self._fetch, scope, found, standing) if latency else found
 
     async def conversation_count(self, scope: Scope, *, search: str | None = None) -> int:
         """How many conversations have calls in the scope, and ``search`` as above."""

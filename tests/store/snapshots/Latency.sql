@@ -285,33 +285,34 @@ WITH entry AS (
     SELECT
         NULL::int AS point,
         named.rank,
+        c.sign,
         part.of_first_token,
         part.entry,
         (part.entry + (1::bigint << 39)) >> 40 AS class
-    FROM (SELECT r.bucket AS at, r.durations AS durations, r.first_tokens AS first_tokens
-FROM usage_by_model_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
+    FROM (SELECT 1 AS sign, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
+FROM usage_record AS r
+WHERE r.project = $3::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.durations AS durations, r.first_tokens AS first_tokens
-FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT 1 AS sign, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
+FROM usage_record AS r
+WHERE r.project = $3::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.durations AS durations, r.first_tokens AS first_tokens
+SELECT 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
 FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
-FROM usage_record AS r
-WHERE r.project = $3::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz
+SELECT in_span.*
+FROM unnest($10::timestamptz[], $11::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
+FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
-FROM usage_record AS r
-WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz) AS c
+SELECT 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
+FROM usage_by_model_1d($3::text, $12::timestamptz, $13::timestamptz) AS r) AS c
     LEFT JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS named (key, then_key, rank)
         ON
             NULL::text IS NOT DISTINCT FROM named.key COLLATE "C"
@@ -325,7 +326,7 @@ WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at
 ),
 
 counted AS (
-    SELECT e.point, e.rank, e.of_first_token, (e.class << 40) + usage_sum(e.entry - (e.class << 40)) AS entry
+    SELECT e.point, e.rank, e.of_first_token, (e.class << 40) + usage_sum(e.sign * (e.entry - (e.class << 40))) AS entry
     FROM entry AS e
     GROUP BY e.point, e.rank, e.of_first_token, e.class
 )
@@ -342,33 +343,34 @@ WITH entry AS (
     SELECT
         NULL::int AS point,
         named.rank,
+        c.sign,
         part.of_first_token,
         part.entry,
         (part.entry + (1::bigint << 39)) >> 40 AS class
-    FROM (SELECT r.bucket AS at, r.model AS model, r.durations AS durations, r.first_tokens AS first_tokens
-FROM usage_by_model_1d($3::text, $4::timestamptz, $5::timestamptz) AS r
+    FROM (SELECT coalesce(r.response_model, r.request_model) AS model, 1 AS sign, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
+FROM usage_record AS r
+WHERE r.project = $3::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model AS model, r.durations AS durations, r.first_tokens AS first_tokens
-FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
+SELECT coalesce(r.response_model, r.request_model) AS model, 1 AS sign, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
+FROM usage_record AS r
+WHERE r.project = $3::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz
 UNION ALL
 SELECT in_span.*
 FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.bucket AS at, r.model AS model, r.durations AS durations, r.first_tokens AS first_tokens
+SELECT r.model AS model, 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
 FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
 OFFSET 0
 ) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
-FROM usage_record AS r
-WHERE r.project = $3::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz
+SELECT in_span.*
+FROM unnest($10::timestamptz[], $11::timestamptz[]) AS span (start, stop), LATERAL (
+SELECT r.model AS model, 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
+FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
+OFFSET 0
+) AS in_span
 UNION ALL
-SELECT r.started_at AS at, coalesce(r.response_model, r.request_model) AS model, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
-FROM usage_record AS r
-WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz) AS c
+SELECT r.model AS model, 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
+FROM usage_by_model_1d($3::text, $12::timestamptz, $13::timestamptz) AS r) AS c
     LEFT JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS named (key, then_key, rank)
         ON
             c.model IS NOT DISTINCT FROM named.key COLLATE "C"
@@ -382,7 +384,7 @@ WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at
 ),
 
 counted AS (
-    SELECT e.point, e.rank, e.of_first_token, (e.class << 40) + usage_sum(e.entry - (e.class << 40)) AS entry
+    SELECT e.point, e.rank, e.of_first_token, (e.class << 40) + usage_sum(e.sign * (e.entry - (e.class << 40))) AS entry
     FROM entry AS e
     GROUP BY e.point, e.rank, e.of_first_token, e.class
 )

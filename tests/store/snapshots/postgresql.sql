@@ -37,7 +37,9 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_agent_1d
 bucket timestamp with time zone NOT NULL,
@@ -134,7 +136,9 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_agent_3d
 bucket timestamp with time zone NOT NULL,
@@ -165,7 +169,9 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_agent_9d
 bucket timestamp with time zone NOT NULL,
@@ -196,7 +202,9 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_conversation_108d
 bucket timestamp with time zone NOT NULL,
@@ -365,6 +373,41 @@ timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
 first_token_us bigint NOT NULL
 
+-- table usage_by_model_108d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+source text,
+model text,
+provider text,
+operation text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
 -- table usage_by_model_15m
 bucket timestamp with time zone NOT NULL,
 calls bigint NOT NULL,
@@ -501,7 +544,44 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_model_3d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+source text,
+model text,
+provider text,
+operation text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_model_9d
 bucket timestamp with time zone NOT NULL,
@@ -534,7 +614,41 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_source_108d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_source_1d
 bucket timestamp with time zone NOT NULL,
@@ -564,7 +678,9 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_source_1h
 bucket timestamp with time zone NOT NULL,
@@ -594,7 +710,73 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_source_36d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_source_9d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_user_108d
 bucket timestamp with time zone NOT NULL,
@@ -1005,6 +1187,9 @@ CREATE INDEX usage_by_conversation_3d_bucket ON usage_by_conversation_3d USING b
 -- index usage_by_conversation_9d_bucket
 CREATE INDEX usage_by_conversation_9d_bucket ON usage_by_conversation_9d USING btree (project, bucket)
 
+-- index usage_by_model_108d_bucket
+CREATE INDEX usage_by_model_108d_bucket ON usage_by_model_108d USING btree (project, bucket)
+
 -- index usage_by_model_15m_project_bucket_source_model_provider_ope_key
 CREATE UNIQUE INDEX usage_by_model_15m_project_bucket_source_model_provider_ope_key ON usage_by_model_15m USING btree (project, bucket, source, model, provider, operation) NULLS NOT DISTINCT
 
@@ -1017,14 +1202,26 @@ CREATE UNIQUE INDEX usage_by_model_1h_project_bucket_source_model_provider_oper_
 -- index usage_by_model_36d_bucket
 CREATE INDEX usage_by_model_36d_bucket ON usage_by_model_36d USING btree (project, bucket)
 
+-- index usage_by_model_3d_bucket
+CREATE INDEX usage_by_model_3d_bucket ON usage_by_model_3d USING btree (project, bucket)
+
 -- index usage_by_model_9d_bucket
 CREATE INDEX usage_by_model_9d_bucket ON usage_by_model_9d USING btree (project, bucket)
+
+-- index usage_by_source_108d_bucket
+CREATE INDEX usage_by_source_108d_bucket ON usage_by_source_108d USING btree (project, bucket)
 
 -- index usage_by_source_1d_bucket
 CREATE INDEX usage_by_source_1d_bucket ON usage_by_source_1d USING btree (project, bucket)
 
 -- index usage_by_source_1h_bucket
 CREATE INDEX usage_by_source_1h_bucket ON usage_by_source_1h USING btree (project, bucket)
+
+-- index usage_by_source_36d_bucket
+CREATE INDEX usage_by_source_36d_bucket ON usage_by_source_36d USING btree (project, bucket)
+
+-- index usage_by_source_9d_bucket
+CREATE INDEX usage_by_source_9d_bucket ON usage_by_source_9d USING btree (project, bucket)
 
 -- index usage_by_user_108d_bucket
 CREATE INDEX usage_by_user_108d_bucket ON usage_by_user_108d USING btree (project, bucket)
@@ -1130,6 +1327,9 @@ CREATE INDEX usage_unsettled_day ON usage_unsettled USING btree (project, day)
 
 -- aggregate usage_entries
 array_cat of bigint[] from
+
+-- aggregate usage_histogram_sum
+array_cat of bigint[] from {}
 
 -- aggregate usage_sum
 int8pl of bigint from 0
@@ -1360,8 +1560,12 @@ BEGIN
             (SELECT string_agg(format('%I %s NOT NULL', name, type), ', ' ORDER BY number)
              FROM usage_measure WHERE type = 'bigint' AND number <= 12),
             (SELECT string_agg(format('%I text COLLATE "C"', c), ', ') FROM unnest(rollup.columns) AS c),
-            (SELECT string_agg(format('%I %s NOT NULL', name, type), ', ' ORDER BY type DESC, number)
-             FROM usage_measure WHERE type = 'numeric' OR type = 'bigint' AND number > 12)
+            (SELECT string_agg(
+                format('%I %s NOT NULL', name, CASE type WHEN 'histogram' THEN 'bigint[]' ELSE type END),
+                ', ' ORDER BY type = 'histogram', type DESC, number
+             )
+             FROM usage_measure
+             WHERE type = 'numeric' OR type = 'bigint' AND number > 12 OR type = 'histogram' AND rollup.histograms)
         );
         EXECUTE format('CREATE INDEX %I ON %I (project, bucket)', rollup.name || '_bucket', rollup.name);
     END LOOP;
@@ -2235,12 +2439,15 @@ BEGIN
          ORDER BY 2',
         rollup,
         array_to_string(kept.columns, ', '),
-        (SELECT string_agg(name, ', ' ORDER BY number) FROM usage_measure WHERE type <> 'histogram'),
+        (SELECT string_agg(name, ', ' ORDER BY number) FROM usage_measure WHERE type <> 'histogram' OR kept.histograms),
         kept.grain,
         timestamptz '2000-01-01 00:00:00+00',
         columns,
-        (SELECT string_agg(format('sum(r.%I)', name), ', ' ORDER BY number)
-         FROM usage_measure WHERE type <> 'histogram'),
+        (SELECT string_agg(
+            format(CASE type WHEN 'histogram' THEN 'usage_histogram_sum(r.%I)' ELSE 'sum(r.%I)' END, name),
+            ', ' ORDER BY number
+         )
+         FROM usage_measure WHERE type <> 'histogram' OR kept.histograms),
         kept.base
     ) USING wanted, since, until;
 END $function$

@@ -37,7 +37,9 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_agent_36d
 bucket timestamp with time zone NOT NULL,
@@ -68,7 +70,9 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_agent_3d
 bucket timestamp with time zone NOT NULL,
@@ -99,7 +103,9 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_agent_9d
 bucket timestamp with time zone NOT NULL,
@@ -130,7 +136,9 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_conversation_108d
 bucket timestamp with time zone NOT NULL,
@@ -264,6 +272,41 @@ timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
 first_token_us bigint NOT NULL
 
+-- table usage_by_model_108d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+source text,
+model text,
+provider text,
+operation text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
 -- table usage_by_model_36d
 bucket timestamp with time zone NOT NULL,
 calls bigint NOT NULL,
@@ -295,7 +338,44 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_model_3d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+source text,
+model text,
+provider text,
+operation text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_model_9d
 bucket timestamp with time zone NOT NULL,
@@ -328,7 +408,41 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_source_108d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_source_1d
 bucket timestamp with time zone NOT NULL,
@@ -358,7 +472,9 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_source_1h
 bucket timestamp with time zone NOT NULL,
@@ -388,7 +504,73 @@ timed_calls bigint NOT NULL,
 timed_output_tokens bigint NOT NULL,
 timed_output_us bigint NOT NULL,
 first_token_calls bigint NOT NULL,
-first_token_us bigint NOT NULL
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_source_36d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_source_9d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+source text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
 
 -- table usage_by_user_108d
 bucket timestamp with time zone NOT NULL,
@@ -762,17 +944,32 @@ CREATE INDEX usage_by_conversation_3d_bucket ON usage_by_conversation_3d USING b
 -- index usage_by_conversation_9d_bucket
 CREATE INDEX usage_by_conversation_9d_bucket ON usage_by_conversation_9d USING btree (project, bucket)
 
+-- index usage_by_model_108d_bucket
+CREATE INDEX usage_by_model_108d_bucket ON usage_by_model_108d USING btree (project, bucket)
+
 -- index usage_by_model_36d_bucket
 CREATE INDEX usage_by_model_36d_bucket ON usage_by_model_36d USING btree (project, bucket)
 
+-- index usage_by_model_3d_bucket
+CREATE INDEX usage_by_model_3d_bucket ON usage_by_model_3d USING btree (project, bucket)
+
 -- index usage_by_model_9d_bucket
 CREATE INDEX usage_by_model_9d_bucket ON usage_by_model_9d USING btree (project, bucket)
+
+-- index usage_by_source_108d_bucket
+CREATE INDEX usage_by_source_108d_bucket ON usage_by_source_108d USING btree (project, bucket)
 
 -- index usage_by_source_1d_bucket
 CREATE INDEX usage_by_source_1d_bucket ON usage_by_source_1d USING btree (project, bucket)
 
 -- index usage_by_source_1h_bucket
 CREATE INDEX usage_by_source_1h_bucket ON usage_by_source_1h USING btree (project, bucket)
+
+-- index usage_by_source_36d_bucket
+CREATE INDEX usage_by_source_36d_bucket ON usage_by_source_36d USING btree (project, bucket)
+
+-- index usage_by_source_9d_bucket
+CREATE INDEX usage_by_source_9d_bucket ON usage_by_source_9d USING btree (project, bucket)
 
 -- index usage_by_user_108d_bucket
 CREATE INDEX usage_by_user_108d_bucket ON usage_by_user_108d USING btree (project, bucket)
@@ -1105,8 +1302,12 @@ BEGIN
             (SELECT string_agg(format('%I %s NOT NULL', name, type), ', ' ORDER BY number)
              FROM usage_measure WHERE type = 'bigint' AND number <= 12),
             (SELECT string_agg(format('%I text COLLATE "C"', c), ', ') FROM unnest(rollup.columns) AS c),
-            (SELECT string_agg(format('%I %s NOT NULL', name, type), ', ' ORDER BY type DESC, number)
-             FROM usage_measure WHERE type = 'numeric' OR type = 'bigint' AND number > 12)
+            (SELECT string_agg(
+                format('%I %s NOT NULL', name, CASE type WHEN 'histogram' THEN 'bigint[]' ELSE type END),
+                ', ' ORDER BY type = 'histogram', type DESC, number
+             )
+             FROM usage_measure
+             WHERE type = 'numeric' OR type = 'bigint' AND number > 12 OR type = 'histogram' AND rollup.histograms)
         );
         EXECUTE format('CREATE INDEX %I ON %I (project, bucket)', rollup.name || '_bucket', rollup.name);
     END LOOP;
@@ -2071,12 +2272,15 @@ BEGIN
          ORDER BY 2',
         rollup,
         array_to_string(kept.columns, ', '),
-        (SELECT string_agg(name, ', ' ORDER BY number) FROM usage_measure WHERE type <> 'histogram'),
+        (SELECT string_agg(name, ', ' ORDER BY number) FROM usage_measure WHERE type <> 'histogram' OR kept.histograms),
         kept.grain,
         timestamptz '2000-01-01 00:00:00+00',
         columns,
-        (SELECT string_agg(format('sum(r.%I)', name), ', ' ORDER BY number)
-         FROM usage_measure WHERE type <> 'histogram'),
+        (SELECT string_agg(
+            format(CASE type WHEN 'histogram' THEN 'usage_histogram_sum(r.%I)' ELSE 'sum(r.%I)' END, name),
+            ', ' ORDER BY number
+         )
+         FROM usage_measure WHERE type <> 'histogram' OR kept.histograms),
         kept.base
     ) USING wanted, since, until;
 END $function$

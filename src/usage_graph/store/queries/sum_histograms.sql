@@ -4,6 +4,7 @@ WITH entry AS (
     SELECT
         {point} AS point,
         named.rank,
+        c.sign,
         part.of_first_token,
         part.entry,
         (part.entry + (1::bigint << 39)) >> 40 AS class
@@ -21,7 +22,7 @@ WITH entry AS (
 ),
 
 counted AS (
-    SELECT e.point, e.rank, e.of_first_token, (e.class << 40) + usage_sum(e.entry - (e.class << 40)) AS entry
+    SELECT e.point, e.rank, e.of_first_token, (e.class << 40) + usage_sum(e.sign * (e.entry - (e.class << 40))) AS entry
     FROM entry AS e
     GROUP BY e.point, e.rank, e.of_first_token, e.class
 )
