@@ -129,6 +129,8 @@ def test_back_and_forward_restore_every_state(server: Server, seeded: str, visit
 
 
 def _settled(page: Page) -> None:
+    # What is busy says so with the next frame.
+    page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
     expect(page.locator('[aria-busy="true"]')).to_have_count(0)
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import httpx
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from playwright.sync_api import expect
+from playwright.sync_api import Request, expect
 
 from tests.browser.conftest import Open
 from tests.browser.page import calls, card, counted, names, panel
@@ -51,16 +51,23 @@ def crowded(server: Server) -> str:
 
 def weight(server: Server, visit: Open, project: str) -> tuple[int, int]:
     """Elements of the document, and bytes of answers."""
-    received: list[int] = []
+    asked: list[Request] = []
     page = visit(server, project="nobody", window="24h")
-    page.on("response", lambda answer: received.append(len(answer.body())) if "graphql" in answer.url else None)
+    expect(page.locator(".live.on")).to_be_visible()
+    page.on("request", lambda one: asked.append(one) if one.method == "POST" else None)
     page.goto(f"{server.http}/?window=7d&by=agent&project={project}")
     expect(panel(page, "Latency").locator("tbody tr").nth(2)).to_be_visible()
     expect(page.locator(".live.on")).to_be_visible()
     expect(calls(page).locator(".pager [role=status]")).to_contain_text("1–20")
     elements: int = page.evaluate("document.querySelectorAll('*').length")
+    received = 0
+    for one in asked:
+        answer = one.response()
+        assert answer is not None
+        answer.finished()
+        received += one.sizes()["responseBodySize"]
     page.close()
-    return elements, sum(received)
+    return elements, received
 
 
 def test_few_are_named_and_the_rest_is_counted(server: Server, crowded: str, visit: Open) -> None:
