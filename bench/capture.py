@@ -77,7 +77,7 @@ async def answering(dsn: str, init: Init = _nothing) -> AsyncIterator[Ask]:
             return datetime.now(UTC)
 
         live = Live(listener=Listener(dsn), clock=clock)
-        application = Starlette(routes=graph.routes(reader=Reader(pool), live=live, clock=clock))
+        application = Starlette(routes=graph.routes(reader=Reader(pool, clock), live=live, clock=clock))
         transport = httpx.ASGITransport(_let_in(application))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
 

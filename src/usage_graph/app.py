@@ -129,7 +129,9 @@ async def _answering(settings: Settings, dsn: str, metrics: Metrics) -> AsyncIte
         live = Live(listener=listener, clock=_clock, at_once=max(1, settings.pool_size // 2), timeout=timeout)
         metrics.watch_live(lambda: live.connections, lambda: listener.dropped)
         yield Answering(
-            reader=await enter(open_reader(dsn, connections=settings.pool_size, statement_timeout=timeout)),
+            reader=await enter(
+                open_reader(dsn, connections=settings.pool_size, statement_timeout=timeout, clock=_clock)
+            ),
             export_reader=await enter(open_reader(dsn, connections=MAX_AT_ONCE, statement_timeout=timeout)),
             administration=await enter(open_administration(dsn)),
             live=live,

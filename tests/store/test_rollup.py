@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.model import FINEST
 from usage_graph.errors import BeforeRecords
 from usage_graph.store.choosing import Piece, choose
-from usage_graph.store.rollup import BY_SOURCE, EPOCH, FAMILIES, HOUR, RECORDS, SETTLING, Settled
+from usage_graph.store.rollup import BY_SOURCE, EPOCH, FAMILIES, HOUR, RECORDS, SETTLING, Settled, Standing
 from usage_graph.store.route import RECORDS_PER_HOUR, Span
 
 GRAINS = {rollup.relation: rollup.grain for family in FAMILIES for rollup in family.rollups}
@@ -51,12 +51,17 @@ def test_covers_the_window_once(cuts: list[datetime], columns: frozenset[str]) -
     assert all(left.end == right.start for left, right in pairwise(spans))
 
 
-@given(windows, columns_, st.none() | days, settled_, st.booleans())
+@given(windows, columns_, st.none() | days, settled_, st.none() | instants, st.booleans())
 def test_covers_the_window_once_where_some_is_settled_and_some_is_subtracted(
-    cuts: list[datetime], columns: frozenset[str], kept_since: datetime | None, settled: Settled, histograms: bool
+    cuts: list[datetime],
+    columns: frozenset[str],
+    kept_since: datetime | None,
+    settled: Settled,
+    now: datetime | None,
+    histograms: bool,
 ) -> None:
     try:
-        pieces = choose(columns, cuts, kept_since, settled, subtracting=True, histograms=histograms)
+        pieces = choose(columns, cuts, Standing(kept_since, settled, now), subtracting=True, histograms=histograms)
     except BeforeRecords:
         return
     changes: dict[datetime, int] = {}
@@ -68,6 +73,15 @@ def test_covers_the_window_once_where_some_is_settled_and_some_is_subtracted(
             assert piece.relation != RECORDS or kept_since is None or start >= kept_since or start == end
     assert {at: change for at, change in changes.items() if change} == {cuts[0]: 1, cuts[-1]: -1}
     assert not histograms or relations(pieces) <= ENTRIES.keys()
+
+
+@given(days, st.integers(1, 86_399), st.sampled_from(sorted(map(sorted, (family.columns for family in FAMILIES)))))
+def test_of_the_day_that_has_begun_hardly_a_record_is_read(day: datetime, second: int, columns: list[str]) -> None:
+    """Its bucket, which is read as a whole, holds no calls of times to come."""
+    now = day + timedelta(seconds=second)
+    pieces = choose(frozenset(columns), [day - timedelta(days=2), now], Standing(now=now), subtracting=True)
+    spans = [span for piece in pieces if piece.relation == RECORDS for span in piece.spans]
+    assert sum((max(min(span.end, now) - span.start, timedelta()) for span in spans), timedelta()) < 2 * HOUR
 
 
 @pytest.mark.parametrize(
@@ -83,7 +97,7 @@ def test_histograms_of_long_windows_have_few_entries(
     def entries(days: int) -> float:
         settled = Settled(end - timedelta(hours=30) - (end - EPOCH) % timedelta(days=1))
         cuts = [end - timedelta(days=days), end]
-        pieces = choose(frozenset(columns), cuts, None, settled, subtracting=True, histograms=True)
+        pieces = choose(frozenset(columns), cuts, Standing(None, settled), subtracting=True, histograms=True)
         return sum(ENTRIES[piece.relation] * (stop - start) / HOUR for piece in pieces for start, stop in piece.spans)
 
     of_hours = 24 * (ENTRIES["usage_by_agent_1h"] if "agent" in columns else ENTRIES["usage_by_model_1h"])
@@ -95,7 +109,7 @@ def test_histograms_of_long_windows_have_few_entries(
 def test_only_settled_buckets_are_read_of_rollups_that_settle(
     cuts: list[datetime], columns: frozenset[str], settled: Settled, subtracting: bool
 ) -> None:
-    for piece in choose(columns, cuts, None, settled, subtracting=subtracting):
+    for piece in choose(columns, cuts, Standing(None, settled), subtracting=subtracting):
         if piece.relation not in SETTLING:
             continue
         match = GRAIN.search(piece.relation)
@@ -133,10 +147,12 @@ def test_a_family_is_left_out_only_where_it_would_not_be_chosen(
     holding = [family for family in (*FAMILIES, BY_SOURCE) if family.columns >= columns]
     every = tuple(family.histograms if histograms else family for family in holding)
     for subtracting in (False, True) if len(cuts) == 2 else (False,):
-        chosen = choose(columns, cuts, None, settled, subtracting=subtracting, histograms=histograms)
+        chosen = choose(columns, cuts, Standing(None, settled), subtracting=subtracting, histograms=histograms)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("usage_graph.store.choosing._families", lambda *_: every)
-            assert choose(columns, cuts, None, settled, subtracting=subtracting, histograms=histograms) == chosen
+            assert (
+                choose(columns, cuts, Standing(None, settled), subtracting=subtracting, histograms=histograms) == chosen
+            )
 
 
 def test_whole_days_come_from_days() -> None:
@@ -165,7 +181,7 @@ def test_what_is_outside_is_subtracted_where_that_is_less_to_read() -> None:
 
     start, until = day(24) + timedelta(minutes=20), day(31 + 22)
     cuts = [start, until + timedelta(hours=20)]
-    pieces = choose(frozenset({"conversation"}), cuts, settled=Settled(until), subtracting=True)
+    pieces = choose(frozenset({"conversation"}), cuts, Standing(None, Settled(until)), subtracting=True)
     assert [(piece.relation, piece.negative, *piece.spans) for piece in pieces] == [
         (RECORDS, True, (day(24), start), (cuts[1], until + timedelta(days=1))),
         ("usage_by_conversation_1d", True, (day(23), day(24))),
@@ -204,9 +220,9 @@ def test_nothing_is_read_from_records_that_are_gone(
         possible = cuts[0] >= kept_since
     if not possible:
         with pytest.raises(BeforeRecords):
-            choose(columns, cuts, kept_since)
+            choose(columns, cuts, Standing(kept_since))
         return
-    pieces = choose(columns, cuts, kept_since)
+    pieces = choose(columns, cuts, Standing(kept_since))
     assert not [span for piece in pieces if piece.relation == RECORDS for span in piece.spans if span[0] < kept_since]
     spans = sorted(span for piece in pieces for span in piece.spans)
     assert (spans[0].start, spans[-1].end) == (cuts[0], cuts[-1])
@@ -218,7 +234,7 @@ def test_where_nothing_is_gone_the_choice_is_the_same(
     cuts: list[datetime], columns: frozenset[str], kept_since: datetime
 ) -> None:
     assume(kept_since <= cuts[0])
-    assert choose(columns, cuts, kept_since) == choose(columns, cuts)
+    assert choose(columns, cuts, Standing(kept_since)) == choose(columns, cuts)
 
 
 @given(windows, columns_, days)
@@ -227,7 +243,7 @@ def test_what_a_refusal_advises_is_answered(
 ) -> None:
     window = [cuts[0], cuts[-1]]
     try:
-        choose(columns, window, kept_since)
+        choose(columns, window, Standing(kept_since))
     except BeforeRecords as refusal:
         advised = {
             what: datetime.fromisoformat(at)
@@ -235,14 +251,14 @@ def test_what_a_refusal_advises_is_answered(
         }
         later = advised["begin the window"]
         assert later == kept_since
-        choose(columns, [later, later + timedelta(hours=1)], kept_since)
+        choose(columns, [later, later + timedelta(hours=1)], Standing(kept_since))
         if not [known for known in FINEST if columns <= known]:
             assert advised.keys() == {"begin the window"}
             return
         start, end = advised.get("begin it", window[0]), advised.get("end it", window[1])
         assert window[0] - timedelta(days=1) < start <= window[0]
         assert window[1] <= end < window[1] + timedelta(days=1)
-        choose(columns, [start, end], kept_since)
+        choose(columns, [start, end], Standing(kept_since))
 
 
 KEPT = datetime(2026, 8, 24, tzinfo=UTC)
@@ -290,11 +306,11 @@ NOW = datetime(2026, 11, 22, 3, 7, 13, 250_000, tzinfo=UTC)
 )
 def test_a_refusal_says_why_and_the_way_out(columns: set[str], cuts: list[datetime], message: str) -> None:
     with pytest.raises(BeforeRecords) as caught:
-        choose(frozenset(columns), cuts, KEPT)
+        choose(frozenset(columns), cuts, Standing(KEPT))
     assert str(caught.value) == f"Records are kept since 2026-08-24T00:00:00Z. {message}"
     assert caught.value.code == "BEFORE_RECORDS"
 
 
 def test_an_empty_window_needs_no_records() -> None:
     before = KEPT - timedelta(days=3, minutes=1)
-    choose(frozenset({"channel"}), [before, before], KEPT)
+    choose(frozenset({"channel"}), [before, before], Standing(KEPT))

@@ -81,9 +81,15 @@ async def change(database: str, stored: Sequence[UsageRecord], data: st.DataObje
 Ask = Callable[[Any], Awaitable[object]]
 
 
-async def answers(database: str, project: str, asking: Sequence[Ask], *, plainly: bool) -> list[object]:
-    """Of the store; ``plainly``: as if nothing were settled."""
-    async with open_reader(database, connections=1, statement_timeout=30) as reader, reader.snapshot() as snapshot:
+async def answers(
+    database: str, project: str, asking: Sequence[Ask], *, plainly: bool, now: datetime | None = None
+) -> list[object]:
+    """Of the store, as if it were ``now``; ``plainly``: and as if nothing were settled."""
+    clock = None if now is None else lambda: now
+    async with (
+        open_reader(database, connections=1, statement_timeout=30, clock=clock) as reader,
+        reader.snapshot() as snapshot,
+    ):
         if plainly:
             snapshot._standings[project] = Standing()
         found = [await ask(snapshot) for ask in asking]
@@ -109,6 +115,7 @@ async def test_what_is_settled_changes_no_answer(
     by, keys, kind = data.draw(splits), data.draw(pairs), data.draw(st.sampled_from(ConsumerKind))
     metric, first = data.draw(st.sampled_from(Metric)), data.draw(st.integers(1, 4))
     order = ConversationOrder(data.draw(st.sampled_from(ConversationField)), data.draw(st.sampled_from(Direction)))
+    now = data.draw(st.sampled_from([window.start, window.end, BASE]))
 
     asking: list[Ask] = [
         lambda one: one.totals(scope),
@@ -131,6 +138,7 @@ async def test_what_is_settled_changes_no_answer(
         async with ModelReader(records).snapshot() as model:
             expected = [await ask(model) for ask in asking]
         assert await answers(database, project, asking, plainly=False) == expected
+        assert await answers(database, project, asking, plainly=False, now=now) == expected
         assert await answers(database, project, asking, plainly=True) == expected
 
     stored = in_project(project, early)

@@ -112,7 +112,7 @@ async def statements(database: str, document: str) -> list[str]:
             return NOW - timedelta(minutes=7, seconds=13)
 
         live = Live(listener=ToldListener(), clock=clock)
-        application = Starlette(routes=routes(reader=Reader(pool), live=live, clock=clock))
+        application = Starlette(routes=routes(reader=Reader(pool, clock), live=live, clock=clock))
         transport = httpx.ASGITransport(Door(application))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             variables = {"window": {"last": "P30D"}} if "$window" in document else {}

@@ -56,7 +56,7 @@ def cells(
         cuts = [scope.start, scope.start]
     histograms = any(measure in HISTOGRAMS for measure in measures)
     project = parameters.add(scope.project)
-    chosen = choose(frozenset(needed), cuts, *standing, subtracting=subtracting, histograms=histograms)
+    chosen = choose(frozenset(needed), cuts, standing, subtracting=subtracting, histograms=histograms)
     pieces = [part for piece in chosen for part in _planned_apart(piece)]
     apart = [
         f"{attribute_in_records(parameters.add(key))} AS attribute_{number}" for number, key in enumerate(attributes, 1)

@@ -13,15 +13,16 @@ from typing import NamedTuple
 
 from usage_graph.store.before_records import before_records
 from usage_graph.store.rollup import (
+    ALL_KEPT,
     BY_SOURCE,
     DAY,
     FAMILIES,
     RECORDS,
     SETTLING,
-    UNSETTLED,
     Family,
     Rollup,
     Settled,
+    Standing,
     ceil,
     floor,
 )
@@ -39,8 +40,7 @@ class Piece(NamedTuple):
 def choose(
     columns: frozenset[str],
     cuts: Sequence[datetime],
-    kept_since: datetime | None = None,
-    settled: Settled = UNSETTLED,
+    standing: Standing = ALL_KEPT,
     *,
     subtracting: bool = False,
     histograms: bool = False,
@@ -50,7 +50,7 @@ def choose(
     ``cuts`` ascend: the window's start, the boundaries inside it, its end. ``columns`` must all be in a relation
     for it to be of use; with none that has them, the records answer. The cheapest plan by expected rows wins.
 
-    Records are there from ``kept_since`` on, rollups of any time; ``None``: both are.
+    Rollups are there of any time.
 
     ``subtracting``: buckets that the window cuts may be there as a whole, less what is outside of the window, where
     that is fewer rows. Whoever asks for it adds up all pieces, over all cuts, and drops groups that no call is left of.
@@ -60,12 +60,13 @@ def choose(
     Raises:
         BeforeRecords: every plan needs records from before that; says why, and what can be asked instead.
     """
+    kept_since, settled, _ = standing
     whole = [*map(Span._make, pairwise(cuts))]
     longest = max(end - start for start, end in whole)
     plans: list[_Plan | _Routed] = [_Plan((), [Span(cuts[0], cuts[-1])], kept_since, settled)]
     for family in _families(columns, histograms):
         if subtracting:
-            if (found := route(family.ladder, cuts[0], cuts[-1], kept_since, settled)) is not None:
+            if (found := route(family.ladder, cuts[0], cuts[-1], standing)) is not None:
                 plans.append(_Routed(found))
         elif family.finest <= longest:
             rollups = _fitting(family.ladder, longest)

@@ -69,7 +69,7 @@ class Lone:
         self._fetched = True
         if self._taken is None:
             return await connection.fetch(sql, *values)
-        project, (kept_since, settled) = self._taken
+        project, (kept_since, settled, _) = self._taken
         taken = (project, kept_since, settled.until, list(settled.unsettled))
         rows = await connection.fetch(_guarded(sql, len(values)), *values, *taken)
         if not rows:

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -42,8 +43,10 @@ _LEAVE_TIMEOUT = 2.0
 class Reader:
     """Opens snapshots."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, clock: Callable[[], datetime] | None = None) -> None:
+        """``clock``: says until when there may be calls; without, there are taken to be as many later on."""
         self._pool = pool
+        self._clock = clock
         self._known: Known = {}
         self._planning: str | None = None
         self._planned: dict[int, float] = {}
@@ -114,6 +117,9 @@ class Reader:
         """How connections that were taken plan what is asked of them."""
         return self._planning or ANEW
 
+    def now(self) -> datetime | None:
+        return self._clock() if self._clock is not None else None
+
     async def give_back(self, connection: "PoolConnection") -> None:
         """One that was taken."""
         with _given_up():
@@ -130,7 +136,9 @@ class _Opening:
 
     async def __aenter__(self) -> Snapshot:
         self._connection = await self._reader.take()
-        self._snapshot = Snapshot(self._connection, self._sums, self._known, self._reader.planning)
+        self._snapshot = Snapshot(
+            self._connection, self._sums, self._known, planning=self._reader.planning, now=self._reader.now()
+        )
         if self._known is None:
             try:
                 await self._snapshot.begin()
@@ -159,8 +167,10 @@ def _given_up() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def open_reader(dsn: str, *, connections: int, statement_timeout: float) -> AsyncIterator[Reader]:
-    """A reader over its own pool."""
+async def open_reader(
+    dsn: str, *, connections: int, statement_timeout: float, clock: Callable[[], datetime] | None = None
+) -> AsyncIterator[Reader]:
+    """A reader over its own pool; ``clock`` as of a ``Reader``."""
     settings = {
         "statement_timeout": f"{max(1, round(statement_timeout * 1000))}ms",
         # Also of statements without a transaction around them (``lone``).
@@ -173,4 +183,4 @@ async def open_reader(dsn: str, *, connections: int, statement_timeout: float) -
     async with open_pool(
         dsn, name="usage-graph reader", size=connections, command_timeout=patience, settings=settings
     ) as pool:
-        yield Reader(pool)
+        yield Reader(pool, clock)

@@ -43,10 +43,14 @@ UNSETTLED = Settled()
 
 
 class Standing(NamedTuple):
-    """What there is to read: records from ``kept_since`` on (``None``: all), and what is ``settled``."""
+    """What there is to read: records from ``kept_since`` on (``None``: all), and what is ``settled``.
+
+    Of times after ``now`` there are hardly any calls: that ranks ways to read, nothing else. ``None``: as of any other.
+    """
 
     kept_since: datetime | None = None
     settled: Settled = UNSETTLED
+    now: datetime | None = None
 
 
 ALL_KEPT = Standing()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
-from usage_graph.store.rollup import DAY, RECORDS, SETTLING, Rollup, Settled, ceil, floor
+from usage_graph.store.rollup import DAY, RECORDS, SETTLING, Rollup, Settled, Standing, ceil, floor
 
 RECORDS_PER_HOUR = 1400.0
 """As the rows of rollups are."""
@@ -41,19 +41,18 @@ class Route(NamedTuple):
     steps: tuple[Step, ...]
 
 
-def route(
-    ladder: tuple[Rollup, ...], start: datetime, end: datetime, kept_since: datetime | None, settled: Settled
-) -> Route | None:
+def route(ladder: tuple[Rollup, ...], start: datetime, end: datetime, standing: Standing) -> Route | None:
     """The cheapest from ``start`` to ``end`` over the rollups of ``ladder``, coarsest first, at the ends over records.
 
-    ``None``: each takes records from before ``kept_since``.
+    ``None``: each takes records from before they are kept.
     """
+    kept_since, settled, now = standing
     finest = ladder[-1].grain
-    first = [*_to_records(start, finest, kept_since)]
-    last = [*_to_records(end, finest, kept_since)]
+    first = {*_to_records(start, finest, kept_since)}
+    last = {*_to_records(end, finest, kept_since), *_to_nothing(ladder, end, standing)}
     routes = [
         Route(
-            _records_rows(start, since) + between.rows + _records_rows(until, end),
+            _records_rows(start, since, now) + between.rows + _records_rows(until, end, now),
             (*_step(RECORDS, start, since), *between.steps, *_step(RECORDS, until, end)),
         )
         for since in first
@@ -70,8 +69,23 @@ def _to_records(at: datetime, grain: timedelta, kept_since: datetime | None) -> 
             yield bound
 
 
-def _records_rows(one: datetime, other: datetime) -> float:
-    return _STEP_ROWS + _hours(one, other) * RECORDS_PER_HOUR if one != other else 0.0
+def _to_nothing(ladder: Iterable[Rollup], at: datetime, standing: Standing) -> Iterator[datetime]:
+    """The ends of the buckets that ``at`` is in which are not over: few records come after it there, if any."""
+    if standing.now is None or (standing.kept_since is not None and at < standing.kept_since):
+        return
+    for rollup in ladder:
+        bound = ceil(at, rollup.grain)
+        if rollup.relation not in SETTLING and standing.now < bound:
+            yield bound
+
+
+def _records_rows(one: datetime, other: datetime, now: datetime | None) -> float:
+    if one == other:
+        return 0.0
+    start, end = sorted((one, other))
+    if now is not None:
+        start, end = min(start, now), min(end, now)
+    return _STEP_ROWS + _hours(start, end) * RECORDS_PER_HOUR
 
 
 def _hours(one: datetime, other: datetime) -> float:

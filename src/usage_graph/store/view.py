@@ -28,14 +28,21 @@ class View:
     """
 
     def __init__(
-        self, connection: Connection, sums: Sums = ALL, known: Known | None = None, planning: str = ANEW
+        self,
+        connection: Connection,
+        sums: Sums = ALL,
+        known: Known | None = None,
+        *,
+        planning: str = ANEW,
+        now: datetime | None = None,
     ) -> None:
         """``known``: only one question will be asked, and this is how things stood when somebody looked last.
 
-        ``planning``: how the connection plans what nobody says more of.
+        ``planning``: how the connection plans what nobody says more of. ``now``: as of a ``Standing``.
         """
         self._connection = connection
         self._sums = sums
+        self._now = now
         self._lone = None if known is None else Lone(known)
         self._transaction = connection.transaction(isolation="repeatable_read", readonly=True)
         self.begun = False
@@ -92,11 +99,11 @@ class View:
     async def _standing(self, project: str) -> Standing:
         """What there is to read of ``project``. Read once, when it is first needed."""
         if self._lone is not None and self._lone.active:
-            return self._lone.standing(project)
+            return self._lone.standing(project)._replace(now=self._now)
         async with self._standings_lock:
             if project not in self._standings:
                 ((kept_since, until, unsettled),) = await self._fetch(query("get_standing"), project)
-                self._standings[project] = Standing(kept_since, Settled(until, tuple(unsettled)))
+                self._standings[project] = Standing(kept_since, Settled(until, tuple(unsettled)), self._now)
                 if self._lone is not None:
                     self._lone.learn(project, self._standings[project])
         return self._standings[project]

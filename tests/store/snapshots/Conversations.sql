@@ -14,12 +14,12 @@ FROM (
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT r.conversation AS conversation, (1)::bigint AS calls
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
-UNION ALL
 SELECT r.conversation AS conversation, r.calls AS calls
-FROM usage_by_conversation_1d($1::text, $6::timestamptz, $7::timestamptz) AS r) AS c
+FROM usage_by_conversation_1d($1::text, $4::timestamptz, $5::timestamptz) AS r
+UNION ALL
+SELECT r.conversation AS conversation, -(1)::bigint AS calls
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz) AS c
     WHERE c.conversation IS NOT NULL
     GROUP BY c.conversation
     HAVING usage_sum(c.calls) > 0
@@ -37,12 +37,12 @@ WITH found AS (
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT r.conversation AS conversation, (1)::bigint AS calls, (r.failed::int)::bigint AS failed_calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano, (r.credits_nano)::numeric AS credits_nano
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
-UNION ALL
 SELECT r.conversation AS conversation, r.calls AS calls, r.failed_calls AS failed_calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano, r.credits_nano AS credits_nano
-FROM usage_by_conversation_1d($1::text, $6::timestamptz, $7::timestamptz) AS r) AS c
+FROM usage_by_conversation_1d($1::text, $4::timestamptz, $5::timestamptz) AS r
+UNION ALL
+SELECT r.conversation AS conversation, -(1)::bigint AS calls, -(r.failed::int)::bigint AS failed_calls, -((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, -(coalesce(r.input_tokens, 0))::bigint AS input_tokens, -(coalesce(r.output_tokens, 0))::bigint AS output_tokens, -(coalesce(r.cost_nano, 0))::bigint AS cost_nano, -(r.credits_nano)::numeric AS credits_nano
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz) AS c
     WHERE c.conversation IS NOT NULL
     GROUP BY c.conversation
     HAVING usage_sum(c.calls) > 0

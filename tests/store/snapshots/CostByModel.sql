@@ -14,26 +14,18 @@ WITH grouped AS (
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz
 UNION ALL
-SELECT coalesce(r.response_model, r.request_model) AS model, (1)::bigint AS calls, ((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (coalesce(r.cost_nano, 0))::bigint AS cost_nano
+SELECT r.model AS model, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_model_15m($2::text, $5::timestamptz, $6::timestamptz) AS r
+UNION ALL
+SELECT r.model AS model, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_model_1h($2::text, $7::timestamptz, $8::timestamptz) AS r
+UNION ALL
+SELECT r.model AS model, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
+FROM usage_by_model_1d($2::text, $9::timestamptz, $10::timestamptz) AS r
+UNION ALL
+SELECT coalesce(r.response_model, r.request_model) AS model, -(1)::bigint AS calls, -((r.cost_nano IS NULL)::int)::bigint AS unpriced_calls, -(coalesce(r.input_tokens, 0))::bigint AS input_tokens, -(coalesce(r.output_tokens, 0))::bigint AS output_tokens, -(coalesce(r.cost_nano, 0))::bigint AS cost_nano
 FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $5::timestamptz AND r.started_at < $6::timestamptz
-UNION ALL
-SELECT in_span.*
-FROM unnest($7::timestamptz[], $8::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.model AS model, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
-FROM usage_by_model_15m($2::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT in_span.*
-FROM unnest($9::timestamptz[], $10::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.model AS model, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
-FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT r.model AS model, r.calls AS calls, r.unpriced_calls AS unpriced_calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.cost_nano AS cost_nano
-FROM usage_by_model_1d($2::text, $11::timestamptz, $12::timestamptz) AS r) AS c
+WHERE r.project = $2::text AND r.started_at >= $11::timestamptz AND r.started_at < $12::timestamptz) AS c
     GROUP BY 1, 2
     HAVING usage_sum(c.calls) > 0
 ),

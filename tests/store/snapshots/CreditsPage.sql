@@ -12,26 +12,18 @@ FROM (SELECT (1)::bigint AS calls, (coalesce(r.input_tokens, 0))::bigint AS inpu
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT (1)::bigint AS calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (r.credits_nano)::numeric AS credits_nano, (r.duration_us)::bigint AS duration_us
+SELECT r.calls AS calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+FROM usage_by_model_15m($1::text, $4::timestamptz, $5::timestamptz) AS r
+UNION ALL
+SELECT r.calls AS calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+FROM usage_by_model_1h($1::text, $6::timestamptz, $7::timestamptz) AS r
+UNION ALL
+SELECT r.calls AS calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+FROM usage_by_model_1d($1::text, $8::timestamptz, $9::timestamptz) AS r
+UNION ALL
+SELECT -(1)::bigint AS calls, -(coalesce(r.input_tokens, 0))::bigint AS input_tokens, -(coalesce(r.output_tokens, 0))::bigint AS output_tokens, -(r.credits_nano)::numeric AS credits_nano, -(r.duration_us)::bigint AS duration_us
 FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
-UNION ALL
-SELECT in_span.*
-FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.calls AS calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.credits_nano AS credits_nano, r.duration_us AS duration_us
-FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT in_span.*
-FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.calls AS calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.credits_nano AS credits_nano, r.duration_us AS duration_us
-FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT r.calls AS calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.credits_nano AS credits_nano, r.duration_us AS duration_us
-FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
+WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
 
 ;
 
@@ -153,19 +145,15 @@ WITH grouped AS (
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz
 UNION ALL
-SELECT in_span.*
-FROM unnest($5::timestamptz[], $6::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.agent AS agent, r.calls AS calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.credits_nano AS credits_nano, r.duration_us AS duration_us
-FROM usage_by_agent_1h($2::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT r.agent AS agent, r.calls AS calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.credits_nano AS credits_nano, r.duration_us AS duration_us
-FROM usage_by_agent_1d($2::text, $7::timestamptz, $8::timestamptz) AS r
-UNION ALL
-SELECT r.agent AS agent, (1)::bigint AS calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (r.credits_nano)::numeric AS credits_nano, (r.duration_us)::bigint AS duration_us
+SELECT r.agent AS agent, -(1)::bigint AS calls, -(coalesce(r.input_tokens, 0))::bigint AS input_tokens, -(coalesce(r.output_tokens, 0))::bigint AS output_tokens, -(r.credits_nano)::numeric AS credits_nano, -(r.duration_us)::bigint AS duration_us
 FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $9::timestamptz AND r.started_at < $10::timestamptz) AS c
+WHERE r.project = $2::text AND r.started_at >= $5::timestamptz AND r.started_at < $6::timestamptz
+UNION ALL
+SELECT r.agent AS agent, r.calls AS calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+FROM usage_by_agent_1h($2::text, $7::timestamptz, $8::timestamptz) AS r
+UNION ALL
+SELECT r.agent AS agent, r.calls AS calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.credits_nano AS credits_nano, r.duration_us AS duration_us
+FROM usage_by_agent_1d($2::text, $9::timestamptz, $10::timestamptz) AS r) AS c
     GROUP BY 1, 2
     HAVING usage_sum(c.calls) > 0
 ),
@@ -226,12 +214,12 @@ FROM (
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT r.conversation AS conversation, (1)::bigint AS calls
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
-UNION ALL
 SELECT r.conversation AS conversation, r.calls AS calls
-FROM usage_by_conversation_1d($1::text, $6::timestamptz, $7::timestamptz) AS r) AS c
+FROM usage_by_conversation_1d($1::text, $4::timestamptz, $5::timestamptz) AS r
+UNION ALL
+SELECT r.conversation AS conversation, -(1)::bigint AS calls
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz) AS c
     WHERE c.conversation IS NOT NULL
     GROUP BY c.conversation
     HAVING usage_sum(c.calls) > 0
@@ -249,12 +237,12 @@ WITH found AS (
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT r.conversation AS conversation, (1)::bigint AS calls, (coalesce(r.input_tokens, 0))::bigint AS input_tokens, (coalesce(r.output_tokens, 0))::bigint AS output_tokens, (r.credits_nano)::numeric AS credits_nano, (r.duration_us)::bigint AS duration_us
-FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
-UNION ALL
 SELECT r.conversation AS conversation, r.calls AS calls, r.input_tokens AS input_tokens, r.output_tokens AS output_tokens, r.credits_nano AS credits_nano, r.duration_us AS duration_us
-FROM usage_by_conversation_1d($1::text, $6::timestamptz, $7::timestamptz) AS r) AS c
+FROM usage_by_conversation_1d($1::text, $4::timestamptz, $5::timestamptz) AS r
+UNION ALL
+SELECT r.conversation AS conversation, -(1)::bigint AS calls, -(coalesce(r.input_tokens, 0))::bigint AS input_tokens, -(coalesce(r.output_tokens, 0))::bigint AS output_tokens, -(r.credits_nano)::numeric AS credits_nano, -(r.duration_us)::bigint AS duration_us
+FROM usage_record AS r
+WHERE r.project = $1::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz) AS c
     WHERE c.conversation IS NOT NULL
     GROUP BY c.conversation
     HAVING usage_sum(c.calls) > 0

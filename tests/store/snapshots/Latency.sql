@@ -12,26 +12,18 @@ FROM (SELECT (1)::bigint AS calls, (r.duration_us)::bigint AS duration_us, ((r.d
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT (1)::bigint AS calls, (r.duration_us)::bigint AS duration_us, ((r.duration_us > 0)::int)::bigint AS timed_calls, (CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, (CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, ((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, (coalesce(r.first_token_us, 0))::bigint AS first_token_us
+SELECT r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
+FROM usage_by_model_15m($1::text, $4::timestamptz, $5::timestamptz) AS r
+UNION ALL
+SELECT r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
+FROM usage_by_model_1h($1::text, $6::timestamptz, $7::timestamptz) AS r
+UNION ALL
+SELECT r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
+FROM usage_by_model_1d($1::text, $8::timestamptz, $9::timestamptz) AS r
+UNION ALL
+SELECT -(1)::bigint AS calls, -(r.duration_us)::bigint AS duration_us, -((r.duration_us > 0)::int)::bigint AS timed_calls, -(CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, -(CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, -((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, -(coalesce(r.first_token_us, 0))::bigint AS first_token_us
 FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
-UNION ALL
-SELECT in_span.*
-FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
-FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT in_span.*
-FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
-FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
-FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
+WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
 
 ;
 
@@ -42,26 +34,18 @@ WITH grouped AS (
 FROM usage_record AS r
 WHERE r.project = $2::text AND r.started_at >= $3::timestamptz AND r.started_at < $4::timestamptz
 UNION ALL
-SELECT coalesce(r.response_model, r.request_model) AS model, (1)::bigint AS calls, (r.duration_us)::bigint AS duration_us, ((r.duration_us > 0)::int)::bigint AS timed_calls, (CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, (CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, ((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, (coalesce(r.first_token_us, 0))::bigint AS first_token_us
+SELECT r.model AS model, r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
+FROM usage_by_model_15m($2::text, $5::timestamptz, $6::timestamptz) AS r
+UNION ALL
+SELECT r.model AS model, r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
+FROM usage_by_model_1h($2::text, $7::timestamptz, $8::timestamptz) AS r
+UNION ALL
+SELECT r.model AS model, r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
+FROM usage_by_model_1d($2::text, $9::timestamptz, $10::timestamptz) AS r
+UNION ALL
+SELECT coalesce(r.response_model, r.request_model) AS model, -(1)::bigint AS calls, -(r.duration_us)::bigint AS duration_us, -((r.duration_us > 0)::int)::bigint AS timed_calls, -(CASE WHEN r.duration_us > 0 THEN coalesce(r.output_tokens, 0) ELSE 0 END)::bigint AS timed_output_tokens, -(CASE WHEN r.output_tokens IS NOT NULL THEN r.duration_us ELSE 0 END)::bigint AS timed_output_us, -((r.first_token_us IS NOT NULL)::int)::bigint AS first_token_calls, -(coalesce(r.first_token_us, 0))::bigint AS first_token_us
 FROM usage_record AS r
-WHERE r.project = $2::text AND r.started_at >= $5::timestamptz AND r.started_at < $6::timestamptz
-UNION ALL
-SELECT in_span.*
-FROM unnest($7::timestamptz[], $8::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.model AS model, r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
-FROM usage_by_model_15m($2::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT in_span.*
-FROM unnest($9::timestamptz[], $10::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.model AS model, r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
-FROM usage_by_model_1h($2::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT r.model AS model, r.calls AS calls, r.duration_us AS duration_us, r.timed_calls AS timed_calls, r.timed_output_tokens AS timed_output_tokens, r.timed_output_us AS timed_output_us, r.first_token_calls AS first_token_calls, r.first_token_us AS first_token_us
-FROM usage_by_model_1d($2::text, $11::timestamptz, $12::timestamptz) AS r) AS c
+WHERE r.project = $2::text AND r.started_at >= $11::timestamptz AND r.started_at < $12::timestamptz) AS c
     GROUP BY 1, 2
     HAVING usage_sum(c.calls) > 0
 ),
@@ -293,26 +277,18 @@ WITH entry AS (
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
-SELECT 1 AS sign, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
+SELECT 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
+FROM usage_by_model_15m($3::text, $6::timestamptz, $7::timestamptz) AS r
+UNION ALL
+SELECT 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
+FROM usage_by_model_1h($3::text, $8::timestamptz, $9::timestamptz) AS r
+UNION ALL
+SELECT 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
+FROM usage_by_model_1d($3::text, $10::timestamptz, $11::timestamptz) AS r
+UNION ALL
+SELECT -1 AS sign, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
 FROM usage_record AS r
-WHERE r.project = $3::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz
-UNION ALL
-SELECT in_span.*
-FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
-FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT in_span.*
-FROM unnest($10::timestamptz[], $11::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
-FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
-FROM usage_by_model_1d($3::text, $12::timestamptz, $13::timestamptz) AS r) AS c
+WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz) AS c
     LEFT JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS named (key, then_key, rank)
         ON
             NULL::text IS NOT DISTINCT FROM named.key COLLATE "C"
@@ -351,26 +327,18 @@ WITH entry AS (
 FROM usage_record AS r
 WHERE r.project = $3::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
 UNION ALL
-SELECT coalesce(r.response_model, r.request_model) AS model, 1 AS sign, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
+SELECT r.model AS model, 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
+FROM usage_by_model_15m($3::text, $6::timestamptz, $7::timestamptz) AS r
+UNION ALL
+SELECT r.model AS model, 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
+FROM usage_by_model_1h($3::text, $8::timestamptz, $9::timestamptz) AS r
+UNION ALL
+SELECT r.model AS model, 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
+FROM usage_by_model_1d($3::text, $10::timestamptz, $11::timestamptz) AS r
+UNION ALL
+SELECT coalesce(r.response_model, r.request_model) AS model, -1 AS sign, array_remove(ARRAY[(usage_time_class(nullif(r.duration_us, 0)) << 40) + 1], NULL) AS durations, array_remove(ARRAY[(usage_time_class(r.first_token_us) << 40) + 1], NULL) AS first_tokens
 FROM usage_record AS r
-WHERE r.project = $3::text AND r.started_at >= $6::timestamptz AND r.started_at < $7::timestamptz
-UNION ALL
-SELECT in_span.*
-FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.model AS model, 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
-FROM usage_by_model_15m($3::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT in_span.*
-FROM unnest($10::timestamptz[], $11::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.model AS model, 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
-FROM usage_by_model_1h($3::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT r.model AS model, 1 AS sign, r.durations AS durations, r.first_tokens AS first_tokens
-FROM usage_by_model_1d($3::text, $12::timestamptz, $13::timestamptz) AS r) AS c
+WHERE r.project = $3::text AND r.started_at >= $12::timestamptz AND r.started_at < $13::timestamptz) AS c
     LEFT JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS named (key, then_key, rank)
         ON
             c.model IS NOT DISTINCT FROM named.key COLLATE "C"

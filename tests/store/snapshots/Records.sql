@@ -12,26 +12,18 @@ FROM (SELECT (1)::bigint AS calls
 FROM usage_record AS r
 WHERE r.project = $1::text AND r.started_at >= $2::timestamptz AND r.started_at < $3::timestamptz
 UNION ALL
-SELECT (1)::bigint AS calls
+SELECT r.calls AS calls
+FROM usage_by_model_15m($1::text, $4::timestamptz, $5::timestamptz) AS r
+UNION ALL
+SELECT r.calls AS calls
+FROM usage_by_model_1h($1::text, $6::timestamptz, $7::timestamptz) AS r
+UNION ALL
+SELECT r.calls AS calls
+FROM usage_by_model_1d($1::text, $8::timestamptz, $9::timestamptz) AS r
+UNION ALL
+SELECT -(1)::bigint AS calls
 FROM usage_record AS r
-WHERE r.project = $1::text AND r.started_at >= $4::timestamptz AND r.started_at < $5::timestamptz
-UNION ALL
-SELECT in_span.*
-FROM unnest($6::timestamptz[], $7::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.calls AS calls
-FROM usage_by_model_15m($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT in_span.*
-FROM unnest($8::timestamptz[], $9::timestamptz[]) AS span (start, stop), LATERAL (
-SELECT r.calls AS calls
-FROM usage_by_model_1h($1::text, span.start, span.stop) AS r
-OFFSET 0
-) AS in_span
-UNION ALL
-SELECT r.calls AS calls
-FROM usage_by_model_1d($1::text, $10::timestamptz, $11::timestamptz) AS r) AS c
+WHERE r.project = $1::text AND r.started_at >= $10::timestamptz AND r.started_at < $11::timestamptz) AS c
 
 ;
 
