@@ -119,8 +119,9 @@ def _over(window: timedelta, *, totals: bool = False) -> Iterator[Case]:
     yield _question("top conversations", "top_conversations", window, kind="flat", sql="top_conversations", grain="1d")
     yield _question("top agents", "top_agents", window, kind="flat", sql="top_agents")
     yield _question("records, page 1", "records", window, kind="flat", sql="records", first=20)
-    for name in ("Latency", "UsagePage"):
-        yield Case(f"{name} {_LENGTHS[window]}", "flat", example_operations()[name], window, {})
+    # The page asks for as many points as make a readable chart.
+    for name, variables in (("Latency", {}), ("UsagePage", {"bucket": "AUTO"})):
+        yield Case(f"{name} {_LENGTHS[window]}", "flat", example_operations()[name], window, variables)
 
 
 class Asked(NamedTuple):

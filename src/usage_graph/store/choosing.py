@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from operator import sub
 from typing import NamedTuple
 
 from usage_graph.store.before_records import before_records
@@ -61,8 +62,7 @@ def choose(
         BeforeRecords: every plan needs records from before that; says why, and what can be asked instead.
     """
     kept_since, settled, _ = standing
-    whole = [*map(Span._make, pairwise(cuts))]
-    longest = max(end - start for start, end in whole)
+    longest = max(map(sub, cuts[1:], cuts))
     plans: list[_Plan | _Routed] = [_Plan((), [Span(cuts[0], cuts[-1])], kept_since, settled)]
     for family in _families(columns, histograms):
         if subtracting:
@@ -70,7 +70,7 @@ def choose(
                 plans.append(_Routed(found))
         elif family.finest <= longest:
             rollups = _fitting(family.ladder, longest)
-            plans.append(_Plan(rollups, _uncut(whole, rollups), kept_since, settled))
+            plans.append(_Plan(rollups, _uncut(cuts, rollups), kept_since, settled))
     plans = [plan for plan in plans if not plan.reads_before]
     if not plans:
         assert kept_since is not None  # noqa: S101 (else no plan reads from before it)
@@ -105,10 +105,12 @@ def _fitting(rollups: tuple[Rollup, ...], longest: timedelta) -> tuple[Rollup, .
     return tuple(rollup for rollup in rollups[:-1] if rollup.grain <= longest) + rollups[-1:]
 
 
-def _uncut(whole: Sequence[Span], rollups: Sequence[Rollup]) -> Sequence[Span]:
-    """``whole`` as one where no bucket of ``rollups`` crosses a cut: a year of hours is then as soon told as one."""
-    aligned = all(span.start == floor(span.start, rollups[0].grain) for span in whole[1:])
-    return [Span(whole[0].start, whole[-1].end)] if aligned else whole
+def _uncut(cuts: Sequence[datetime], rollups: Sequence[Rollup]) -> Sequence[Span]:
+    """What is between ``cuts``, as one where no bucket of ``rollups`` crosses any: a year of hours is as soon told."""
+    grain = rollups[0].grain
+    if all(at == floor(at, grain) for at in cuts[1:-1]):
+        return [Span(cuts[0], cuts[-1])]
+    return [*map(Span._make, pairwise(cuts))]
 
 
 class _Plan:

@@ -48,6 +48,7 @@ class Sums:
         )
         """Of cells, or of such sums, in a relation aliased ``c``."""
         self._width = len(self.measures)
+        self._all_int = not any(measure in NUMERIC for measure in self.measures)
         # What is not among them is 0, and last of all is no histogram.
         places = {measure: place for place, measure in enumerate(self.measures)}
         others = (self._width if field in SUMMED else self._width + 1 for field in Totals._fields)
@@ -63,7 +64,8 @@ class Sums:
 
     def numbers_of(self, row: asyncpg.Record) -> tuple[int, ...]:
         """The last columns of a row, which are the sums."""
-        return tuple(map(int, tuple(row)[-self._width :]))
+        sums = tuple(row)[-self._width :]
+        return sums if self._all_int else tuple(map(int, sums))
 
     def totals(self, numbers: tuple[int, ...]) -> Totals:
         """What such numbers, or the sums of several such, are."""
