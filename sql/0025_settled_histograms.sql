@@ -1,6 +1,9 @@
 -- Histograms in the rollups of days that are over, where these have fewer entries than calls: a month holds a hundred
 -- times as many entries in its days as there are classes of times. By user and by conversation there would be hardly
--- fewer. And rollups of more lengths, by source and by model. As in 0020 and 0018 otherwise.
+-- fewer. And more rollups, as most questions are of all calls or of each model: by source of more lengths, and by model
+-- without provider, operation and source. As in 0020 and 0018 otherwise.
+--
+--   usage_by_model_alone_1d, ...      model
 CREATE OR REPLACE VIEW usage_settled_rollup AS
 SELECT
     format('%s_%s', v.family, l.suffix) AS name, format('%s_%s', v.base, l.base) AS base, l.grain, l.unit, v.columns,
@@ -10,6 +13,7 @@ FROM (
     ('usage_by_source', 'usage_by_model', ARRAY['source'], ARRAY['1h', '1d', '9d', '36d', '108d'], true),
     ('usage_by_model', 'usage_by_model', ARRAY['source', 'model', 'provider', 'operation'],
      ARRAY['3d', '9d', '36d', '108d'], true),
+    ('usage_by_model_alone', 'usage_by_model', ARRAY['model'], ARRAY['1d', '3d', '9d', '36d', '108d'], true),
     ('usage_by_agent', 'usage_by_agent', ARRAY['agent', 'source'], ARRAY['3d', '9d', '36d', '108d'], true),
     ('usage_by_conversation', 'usage_by_conversation', ARRAY['conversation', 'agent', 'item_name', 'source'],
      ARRAY['3d', '9d', '36d', '108d'], false),

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tests.model import FINEST
 from usage_graph.errors import BeforeRecords
 from usage_graph.store.choosing import Piece, choose
-from usage_graph.store.rollup import BY_SOURCE, EPOCH, FAMILIES, HOUR, RECORDS, SETTLING, Settled, Standing
+from usage_graph.store.rollup import EPOCH, FAMILIES, HOUR, NARROW, RECORDS, SETTLING, Settled, Standing
 from usage_graph.store.route import RECORDS_PER_HOUR, Span
 
 GRAINS = {rollup.relation: rollup.grain for family in FAMILIES for rollup in family.rollups}
 ENTRIES = {RECORDS: RECORDS_PER_HOUR} | {
     rollup.relation: rollup.entries_per_hour
-    for family in (*FAMILIES, BY_SOURCE)
+    for family in (*FAMILIES, *NARROW)
     for rollup in family.ladder
     if rollup.entries_per_hour is not None
 }
@@ -144,7 +144,7 @@ def test_only_relations_that_hold_the_columns(cuts: list[datetime], columns: fro
 def test_a_family_is_left_out_only_where_it_would_not_be_chosen(
     cuts: list[datetime], columns: frozenset[str], settled: Settled, histograms: bool
 ) -> None:
-    holding = [family for family in (*FAMILIES, BY_SOURCE) if family.columns >= columns]
+    holding = [family for family in (*FAMILIES, *NARROW) if family.columns >= columns]
     every = tuple(family.histograms if histograms else family for family in holding)
     for subtracting in (False, True) if len(cuts) == 2 else (False,):
         chosen = choose(columns, cuts, Standing(None, settled), subtracting=subtracting, histograms=histograms)

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from usage_graph.store.before_records import before_records
 from usage_graph.store.rollup import (
     ALL_KEPT,
-    BY_SOURCE,
     DAY,
     FAMILIES,
+    NARROW,
     RECORDS,
     SETTLING,
     Family,
@@ -81,19 +81,24 @@ def choose(
 @cache
 def _families(columns: frozenset[str], histograms: bool) -> tuple[Family, ...]:
     """Those that have ``columns``, but for those that another one is never dearer than."""
-    found = [family for family in (*FAMILIES, BY_SOURCE) if family.columns >= columns]
+    found = [family for family in (*FAMILIES, *NARROW) if family.columns >= columns]
     if histograms:
         found = [family.histograms for family in found]
-    return tuple(family for family in found if not any(_is_no_dearer(other, family) for other in found))
+    return tuple(
+        family for family in found if not any(_is_no_dearer(other, family) for other in found if other is not family)
+    )
 
 
 def _is_no_dearer(one: Family, other: Family) -> bool:
-    """Whether ``one`` has, for each rollup of the ``other``, one with fewer rows that tells the same buckets."""
+    """Whether ``one`` has each rollup of the ``other``, or one with fewer rows that tells the same buckets."""
     return all(
         any(
-            mine.rows_per_hour < theirs.rows_per_hour
-            and not theirs.grain % mine.grain
-            and (mine.relation not in SETTLING or theirs.relation in SETTLING)
+            mine == theirs
+            or (
+                mine.rows_per_hour < theirs.rows_per_hour
+                and not theirs.grain % mine.grain
+                and (mine.relation not in SETTLING or theirs.relation in SETTLING)
+            )
             for mine in one.ladder
         )
         for theirs in other.ladder

@@ -54,9 +54,10 @@ async def read_times(
     key: str = "NULL::text",
     then_key: str = "NULL::text",
     groups: Sequence[tuple[str | None, str | None]] = (),
+    others: bool = True,
     bounds: Sequence[datetime] = (),
 ) -> Times:
-    """The histograms of ``groups`` and of all other calls, in all or between each two of ``bounds``.
+    """The histograms of ``groups`` and, where ``others``, of all other calls, in all or between each two of ``bounds``.
 
     ``key`` and ``then_key`` are what calls are grouped by, in cells ``c`` with ``columns`` and ``attributes``; the
     place of a group is its number in ``groups``, from 1 on.
@@ -68,6 +69,7 @@ async def read_times(
     point = f"width_bucket(c.at, {parameters.add(list(bounds[:-1]))}::timestamptz[]) - 1" if bounds else "NULL::int"
     sql = query("sum_histograms").format(
         point=point,
+        join="LEFT" if others else "INNER",
         key=key,
         then=then_key,
         keys=parameters.add([group for group, _ in groups]),
@@ -99,6 +101,7 @@ async def with_times(fetch: Fetch, scope: Scope, page: ConversationPage, standin
         columns=("conversation",),
         key="c.conversation",
         groups=[(one.conversation, None) for one in page.conversations],
+        others=False,
     )
     found = [
         one._replace(totals=times.added_to(one.totals, rank=rank)) for rank, one in enumerate(page.conversations, 1)

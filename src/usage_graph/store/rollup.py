@@ -155,8 +155,20 @@ BY_SOURCE = Family(
         Rollup("usage_by_source_1h", HOUR, 4, 360),
     ),
 )
-"""What is not settled is read by model."""
-SETTLING = frozenset(rollup.relation for family in (*FAMILIES, BY_SOURCE) for rollup in family.settling)
+BY_MODEL_ALONE = Family(
+    frozenset({"model"}),
+    FAMILIES[0].rollups,
+    (
+        Rollup("usage_by_model_alone_108d", _108_DAYS, 0.01, 0.9),
+        Rollup("usage_by_model_alone_36d", _36_DAYS, 0.03, 2.6),
+        Rollup("usage_by_model_alone_9d", _9_DAYS, 0.1, 10),
+        Rollup("usage_by_model_alone_3d", _3_DAYS, 0.3, 29),
+        Rollup("usage_by_model_alone_1d", DAY, 0.9, 84),
+    ),
+)
+NARROW = (BY_SOURCE, BY_MODEL_ALONE)
+"""Of fewer dimensions, and so of fewer rows. What is not settled of them is read by model and all else."""
+SETTLING = frozenset(rollup.relation for family in (*FAMILIES, *NARROW) for rollup in family.settling)
 
 
 @lru_cache(maxsize=8192)  # the same boundaries again and again, of every rollup of every family

@@ -172,6 +172,7 @@ class Snapshot(View):
                 key=key,
                 then_key=f"({dimension})::text",
                 groups=groups,
+                others=False,
             )
         return consumers_of(rows, sums, metric, times)
 

@@ -618,6 +618,166 @@ first_token_us bigint NOT NULL,
 durations bigint[] NOT NULL,
 first_tokens bigint[] NOT NULL
 
+-- table usage_by_model_alone_108d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+model text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_model_alone_1d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+model text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_model_alone_36d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+model text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_model_alone_3d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+model text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
+-- table usage_by_model_alone_9d
+bucket timestamp with time zone NOT NULL,
+calls bigint NOT NULL,
+failed_calls bigint NOT NULL,
+unpriced_calls bigint NOT NULL,
+unmeasured_calls bigint NOT NULL,
+input_tokens bigint NOT NULL,
+output_tokens bigint NOT NULL,
+cache_read_tokens bigint NOT NULL,
+cache_write_tokens bigint NOT NULL,
+reasoning_tokens bigint NOT NULL,
+cost_nano bigint NOT NULL,
+duration_us bigint NOT NULL,
+model text,
+project text NOT NULL,
+credits_nano numeric NOT NULL,
+suspect_calls bigint NOT NULL,
+cache_write_1h_tokens bigint NOT NULL,
+input_cost_nano bigint NOT NULL,
+cache_read_cost_nano bigint NOT NULL,
+cache_write_cost_nano bigint NOT NULL,
+output_cost_nano bigint NOT NULL,
+unpriced_input_tokens bigint NOT NULL,
+unpriced_output_tokens bigint NOT NULL,
+timed_calls bigint NOT NULL,
+timed_output_tokens bigint NOT NULL,
+timed_output_us bigint NOT NULL,
+first_token_calls bigint NOT NULL,
+first_token_us bigint NOT NULL,
+durations bigint[] NOT NULL,
+first_tokens bigint[] NOT NULL
+
 -- table usage_by_source_108d
 bucket timestamp with time zone NOT NULL,
 calls bigint NOT NULL,
@@ -1207,6 +1367,21 @@ CREATE INDEX usage_by_model_3d_bucket ON usage_by_model_3d USING btree (project,
 
 -- index usage_by_model_9d_bucket
 CREATE INDEX usage_by_model_9d_bucket ON usage_by_model_9d USING btree (project, bucket)
+
+-- index usage_by_model_alone_108d_bucket
+CREATE INDEX usage_by_model_alone_108d_bucket ON usage_by_model_alone_108d USING btree (project, bucket)
+
+-- index usage_by_model_alone_1d_bucket
+CREATE INDEX usage_by_model_alone_1d_bucket ON usage_by_model_alone_1d USING btree (project, bucket)
+
+-- index usage_by_model_alone_36d_bucket
+CREATE INDEX usage_by_model_alone_36d_bucket ON usage_by_model_alone_36d USING btree (project, bucket)
+
+-- index usage_by_model_alone_3d_bucket
+CREATE INDEX usage_by_model_alone_3d_bucket ON usage_by_model_alone_3d USING btree (project, bucket)
+
+-- index usage_by_model_alone_9d_bucket
+CREATE INDEX usage_by_model_alone_9d_bucket ON usage_by_model_alone_9d USING btree (project, bucket)
 
 -- index usage_by_source_108d_bucket
 CREATE INDEX usage_by_source_108d_bucket ON usage_by_source_108d USING btree (project, bucket)

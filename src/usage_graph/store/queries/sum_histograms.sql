@@ -9,7 +9,7 @@ WITH entry AS (
         part.entry,
         (part.entry + (1::bigint << 39)) >> 40 AS class
     FROM ({cells}) AS c
-    LEFT JOIN unnest({keys}::text[], {then_keys}::text[]) WITH ORDINALITY AS named (key, then_key, rank)
+    {join} JOIN unnest({keys}::text[], {then_keys}::text[]) WITH ORDINALITY AS named (key, then_key, rank)
         ON
             {key} IS NOT DISTINCT FROM named.key COLLATE "C"
             AND {then} IS NOT DISTINCT FROM named.then_key COLLATE "C"
