@@ -48,7 +48,7 @@ def route(ladder: tuple[Rollup, ...], start: datetime, end: datetime, standing: 
     """
     kept_since, settled, now = standing
     finest = ladder[-1].grain
-    first = {*_to_records(start, finest, kept_since)}
+    first = [*_to_records(start, finest, kept_since)]
     last = {*_to_records(end, finest, kept_since), *_to_nothing(ladder, end, standing)}
     routes = [
         Route(
@@ -56,7 +56,7 @@ def route(ladder: tuple[Rollup, ...], start: datetime, end: datetime, standing: 
             (*_step(RECORDS, start, since), *between.steps, *_step(RECORDS, until, end)),
         )
         for since in first
-        for until in last
+        for until in sorted(last)
         for between in [_between(ladder, since, until, settled)]
     ]
     return min(routes, key=lambda found: found.rows, default=None)
@@ -64,7 +64,7 @@ def route(ladder: tuple[Rollup, ...], start: datetime, end: datetime, standing: 
 
 def _to_records(at: datetime, grain: timedelta, kept_since: datetime | None) -> Iterator[datetime]:
     """The ends of the bucket that ``at`` is in to which there are records."""
-    for bound in {floor(at, grain), ceil(at, grain)}:
+    for bound in sorted({floor(at, grain), ceil(at, grain)}):
         if bound == at or kept_since is None or kept_since <= min(at, bound):
             yield bound
 
