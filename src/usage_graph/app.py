@@ -1,9 +1,11 @@
 """The composition root: builds the server from its parts, runs it, and takes it down in order."""
 
 import asyncio
+import ctypes
 import gc
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -37,6 +39,8 @@ _log = logging.getLogger("usage_graph")
 
 _GRACE = 20.0
 """Seconds that requests under way may take when the server is told to stop."""
+_M_MMAP_THRESHOLD = -3
+"""In ``malloc.h`` of glibc."""
 
 
 def _clock() -> datetime:
@@ -106,6 +110,7 @@ async def serve(
         web = await stack.enter_async_context(HttpServer(routes, sockets.all, certificate=certificate, grace=_GRACE))
         stack.push_async_callback(answering.live.stop)
         _calm_collector()
+        _give_back_memory()
         print(f"ready {endpoints.http}", flush=True)
         await _until_stopped(stop, web, ready(endpoints) if ready else None)
 
@@ -118,6 +123,16 @@ def _calm_collector() -> None:
     """
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
+
+
+def _give_back_memory() -> None:
+    """Have glibc give blocks of 128 KiB and more back as soon as they are free.
+
+    By itself it keeps those of a length that was freed before (mallopt(3), "dynamic mmap threshold"): after requests of
+    20 MB that was 10 to 15 MB which nobody used. Other C libraries have no such parameter.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        mallopt(_M_MMAP_THRESHOLD, 128 * 1024)
 
 
 @asynccontextmanager
