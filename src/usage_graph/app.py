@@ -140,14 +140,13 @@ async def _answering(settings: Settings, dsn: str, metrics: Metrics) -> AsyncIte
     """What answers questions, each kind over connections of its own: none of them waits for another."""
     async with AsyncExitStack() as stack:
         enter, timeout = stack.enter_async_context, settings.statement_timeout
+        reading = partial(open_reader, dsn, statement_timeout=timeout, clock=_clock)
         listener = await enter(open_listener(dsn))
         live = Live(listener=listener, clock=_clock, at_once=max(1, settings.pool_size // 2), timeout=timeout)
         metrics.watch_live(lambda: live.connections, lambda: listener.dropped)
         yield Answering(
-            reader=await enter(
-                open_reader(dsn, connections=settings.pool_size, statement_timeout=timeout, clock=_clock)
-            ),
-            export_reader=await enter(open_reader(dsn, connections=MAX_AT_ONCE, statement_timeout=timeout)),
+            reader=await enter(reading(connections=settings.pool_size)),
+            export_reader=await enter(reading(connections=MAX_AT_ONCE)),
             administration=await enter(open_administration(dsn)),
             live=live,
         )

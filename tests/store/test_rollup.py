@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.model import FINEST
 from usage_graph.errors import BeforeRecords
 from usage_graph.store.choosing import Piece, choose
-from usage_graph.store.rollup import EPOCH, FAMILIES, HOUR, NARROW, RECORDS, SETTLING, Settled, Standing
+from usage_graph.store.rollup import DAY, EPOCH, FAMILIES, HOUR, NARROW, RECORDS, SETTLING, Settled, Standing, floor
 from usage_graph.store.route import RECORDS_PER_HOUR, Span
 
 GRAINS = {rollup.relation: rollup.grain for family in FAMILIES for rollup in family.rollups}
@@ -95,7 +95,7 @@ def test_histograms_of_long_windows_have_few_entries(
     """The last day is hardly ever settled. ``most``: of those that a day's hours have."""
 
     def entries(days: int) -> float:
-        settled = Settled(end - timedelta(hours=30) - (end - EPOCH) % timedelta(days=1))
+        settled = Settled(floor(end - timedelta(hours=30), DAY))
         cuts = [end - timedelta(days=days), end]
         pieces = choose(frozenset(columns), cuts, Standing(None, settled), subtracting=True, histograms=True)
         return sum(ENTRIES[piece.relation] * (stop - start) / HOUR for piece in pieces for start, stop in piece.spans)

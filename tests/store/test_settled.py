@@ -128,10 +128,10 @@ async def test_what_is_settled_changes_no_answer(
         lambda one: one.series(scope, bounds, by=by, metric=metric, top=first),
         lambda one: one.breakdown(scope, by=keys, metric=metric, first=first, previous=before),
         lambda one: one.dimension_values(scope, by=by, prefix="", first=first),
-        lambda one: one.consumers(scope, kind=kind, metric=metric, first=first),
+        lambda one: one.consumers(scope, kind=kind, metric=metric, first=first, latency=True),
         lambda one: one.unpriced_models(scope, first=first),
         lambda one: one.conversation_count(scope),
-        lambda one: one.conversations(scope, order=order, page=ConversationRequest(first=9)),
+        lambda one: one.conversations(scope, order=order, page=ConversationRequest(first=9), latency=True),
     ]
 
     async def compare(records: Sequence[UsageRecord]) -> None:

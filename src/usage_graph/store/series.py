@@ -65,7 +65,7 @@ def whole_of(width: int, rows: Sequence[asyncpg.Record], sums: Sums, times: Time
     """What ``ask_whole`` found in ``width`` points, with their times."""
     points = [_NOTHING] * width
     for row in rows:
-        points[row[0]] = sums.totals_of(row)
+        points[row["point"]] = sums.totals_of(row)
     if times.found:
         points = [times.added_to(totals, point=point) for point, totals in enumerate(points)]
     return Series(points, [], None)
