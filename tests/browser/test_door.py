@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.calls import send
 from tests.browser.conftest import Open, Watch
 from tests.browser.page import calls, card
-from tests.serving import Server
+from tests.serving import Server, eventually
 
 OPERATOR = "3c363836cf4e16666669a25da280a186"
 MAKE_KEY = """mutation ($scope: KeyScope!) {
@@ -29,8 +29,8 @@ def made(server: Server, scope: str) -> str:
     """A key that the server knows by now."""
     secret: str = server.query(MAKE_KEY, {"scope": scope})["createKey"]["secret"]
     headers = {"authorization": f"Bearer {secret}"}
-    while httpx.post(f"{server.http}/graphql", json={"query": "{__typename}"}, headers=headers).status_code == 401:
-        pass
+    ask = {"query": "{__typename}"}
+    eventually(lambda: httpx.post(f"{server.http}/graphql", json=ask, headers=headers).status_code != 401)
     return secret
 
 

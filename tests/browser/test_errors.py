@@ -11,7 +11,7 @@ from tests.browser.calls import send
 from tests.browser.conftest import Open, Watch
 from tests.browser.page import accessible, calls, card, counted, listen, panel
 from tests.documents import ROOT
-from tests.serving import Server
+from tests.serving import Server, eventually
 from usage_graph.store.embedded import Embedded
 
 OPERATOR = "3c363836cf4e16666669a25da280a186"
@@ -133,8 +133,8 @@ def test_a_key_that_is_revoked_meanwhile(tmp_path: Path, visit: Open, watch: Wat
         made = server.query(MAKE_KEY)["createKey"]
         headers = {"authorization": f"Bearer {made['secret']}"}
         # A new key is good after a moment.
-        while httpx.post(f"{server.http}/graphql", json={"query": "{__typename}"}, headers=headers).status_code == 401:
-            pass
+        ask = {"query": "{__typename}"}
+        eventually(lambda: httpx.post(f"{server.http}/graphql", json=ask, headers=headers).status_code != 401)
         page = visit(server, record="gone")
         field = page.get_by_label("Key", exact=True)
         expect(field).to_be_focused()

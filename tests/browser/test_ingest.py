@@ -7,7 +7,7 @@ from tests.browser.calls import send
 from tests.browser.conftest import Open
 from tests.browser.page import card, panel
 from tests.otlp import PROTOBUF, attributes, call, request
-from tests.serving import Server
+from tests.serving import Server, eventually
 
 ASKED = "{ ingestHealth { accepted } }"
 
@@ -27,8 +27,7 @@ def strange(server: Server, project: str) -> None:
 
 def written(server: Server, project: str, number: int) -> None:
     """Servers write down what they received every few seconds, and tell nobody."""
-    while int(server.query(ASKED, project=project)["ingestHealth"]["accepted"]) < number:
-        pass
+    eventually(lambda: int(server.query(ASKED, project=project)["ingestHealth"]["accepted"]) >= number)
 
 
 def test_nothing_is_told_where_nothing_is_lost(server: Server, seeded: str, visit: Open) -> None:

@@ -60,7 +60,8 @@ export function usePut<Result, Variables>(
         untracked(() => void asking.ask(asked));
       }),
       later(changes, () => (typeof live === "function" ? live() : live) && asking.refresh()),
-      later(now, () => when.always && !document.hidden && asking.refresh()),
+      // What failed is asked again by itself where that may help.
+      later(now, () => when.always && !asking.answer.peek().error && asking.refresh()),
       later(tries, () => asking.answer.peek().error && void asking.ask(question.peek())),
     ];
     return () => {
@@ -117,15 +118,16 @@ class Asking<Result, Variables> {
     try {
       const data = await this.#put(variables, { project: state.peek().project, signal: controller.signal });
       if (controller.signal.aborted) return;
+      this.#current = undefined;
       this.answer.value = { data, error: undefined, stale: false };
       this.#failed = 0;
       // One that was asked before the key was refused says nothing of the key.
       if (wasRefused) refused.value = undefined;
     } catch (error) {
       if (controller.signal.aborted) return;
+      this.#current = undefined;
       this.#fail(error instanceof Refused ? error : new Refused(String(error), "INTERNAL"));
     }
-    this.#current = undefined;
     if (this.#due) this.refresh();
   }
 
