@@ -20,6 +20,8 @@ export type Answer<Result> = {
 const KEYS_MATTER = new Set(["UNAUTHENTICATED", "FORBIDDEN"]);
 /** Seconds: the longest pause before what is away is asked again. */
 const LATEST = 60;
+/** Milliseconds between two questions for what changes slowly. */
+export const SLOWLY = 10_000;
 /** Milliseconds after which a page that nobody could see looks whether somebody can. */
 const HIDDEN = 1000;
 

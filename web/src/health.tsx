@@ -2,15 +2,12 @@
 
 import { useComputed } from "@preact/signals";
 import { state, timezone } from "./address.ts";
-import { useAnswer, type Answer } from "./answer.ts";
+import { SLOWLY, useAnswer, type Answer } from "./answer.ts";
 import { HealthDocument, type IngestHealthQuery } from "./generated.ts";
 import { Ingest } from "./ingest.tsx";
 import { Latency } from "./latency.tsx";
 import { filterOf, windowOf } from "./state.ts";
 import { Unpriced } from "./unpriced.tsx";
-
-/** Milliseconds between two questions for what changes slowly. */
-export const SLOWLY = 10_000;
 
 export function Health({ ingest }: { ingest: Answer<IngestHealthQuery> }) {
   const variables = useComputed(() => ({

@@ -1,10 +1,9 @@
 // What became of everything that was sent, whatever the time shown.
 
 import { useComputed } from "@preact/signals";
-import { useAnswer, type Answer } from "./answer.ts";
+import { SLOWLY, useAnswer, type Answer } from "./answer.ts";
 import { Exact } from "./exact.tsx";
 import { IngestHealthDocument, type IngestHealthQuery } from "./generated.ts";
-import { SLOWLY } from "./health.tsx";
 import { short, whole, type Whole } from "./number.ts";
 import { Panel } from "./panel.tsx";
 import { When } from "./when.tsx";
@@ -25,7 +24,7 @@ export function Ingest({ answer: { data, error, stale } }: { answer: Answer<Inge
 }
 
 function Became({ sent }: { sent: Sent }) {
-  if (!sent.lastSeen) return <p class="none-here">Nothing came yet.</p>;
+  if (!sent.since || !sent.lastSeen) return <p class="none-here">Nothing came yet.</p>;
   const counts: [string, Whole][] = [
     ["Received", sent.accepted],
     ["New calls", sent.stored],
@@ -74,12 +73,7 @@ function Became({ sent }: { sent: Sent }) {
         </p>
       ))}
       <p class="note">
-        {sent.since ? (
-          <>
-            Counted since <When instant={sent.since} />, whatever the time shown;
-          </>
-        ) : null}{" "}
-        last came <When instant={sent.lastSeen} />.
+        Counted since <When instant={sent.since} />, whatever the time shown; last came <When instant={sent.lastSeen} />.
       </p>
     </>
   );

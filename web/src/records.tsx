@@ -2,13 +2,12 @@
 
 import { useComputed } from "@preact/signals";
 import { open, show, state, timezone } from "./address.ts";
-import { useAnswer } from "./answer.ts";
+import { SLOWLY, useAnswer } from "./answer.ts";
 import { Badge } from "./badge.tsx";
 import { Select } from "./choice.tsx";
 import { duration, exactDuration } from "./duration.ts";
 import { Exact, Unknown } from "./exact.tsx";
 import { FilterValuesDocument, RecordTableDocument, type RecordTableQuery } from "./generated.ts";
-import { SLOWLY } from "./health.tsx";
 import { exactMoney, money } from "./money.ts";
 import { short, whole, type Whole } from "./number.ts";
 import { recordOrder } from "./order.ts";
